@@ -1,0 +1,1 @@
+"""The rules of a subscription's life, as pure functions: no clock, no dice, no I/O, no Temporal."""

@@ -1,0 +1,168 @@
+"""Standing and access: who is locked out, for which named reasons, and what a settled debt gives back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from domain.effects import TellSiblings, WithdrawMails
+from domain.policy import Standing
+from domain.subscription import Episode, InForce, Invoice, Review
+from domain.turn import Turn
+
+UNPAID = "unpaid"
+"""The named reason that a settled debt clears; all others stay until support clears them."""
+
+SEVERITY: tuple[Standing, ...] = ("active", "past_due", "locked", "account_locked", "cancelled", "in_collections")
+
+DEMANDS = ("payment_declined", "payment_reminder", "payment_reversed", "bank_transfer_instructions", "collections_warning")
+"""Mails that ask for money; they are withdrawn, where still unsent, once nothing is past due."""
+
+
+def severity(standing: str) -> int:
+    """How bad a standing is, from 0 (active); a review counts as good standing until its debt returns."""
+    return SEVERITY.index(standing) if standing in SEVERITY else 0
+
+
+def worsen(turn: Turn, to: Standing) -> None:
+    """Change the standing for the worse; a rung never makes it better."""
+    now = turn.state.standing
+    if now == "ended" or severity(now) >= severity(to):
+        return
+    turn.stand(to)
+    if turn.policy.channels and to in turn.policy.channels.bank_only_at:
+        turn.change(bank_only=True)
+    if to == "locked" and turn.policy.scope == "customer":
+        _tell_siblings(turn, "block-access")
+
+
+def block(turn: Turn, command: str, reason: str) -> None:
+    """Send a command that takes something away, unless it stands already; remember the reason."""
+    if turn.policy.counterpart(command) is None:
+        turn.command(command)
+        return
+    standing = {c.command: c for c in turn.state.in_force}
+    known = standing.get(command)
+    if known is None:
+        turn.command(command)
+        standing[command] = InForce(command, (reason,))
+    elif reason not in known.reasons:
+        standing[command] = replace(known, reasons=(*known.reasons, reason))
+    turn.change(in_force=tuple(standing.values()))
+
+
+def unblock(turn: Turn, reason: str) -> bool:
+    """Clear one reason; send the counterpart of every command that stood for nothing else. True if any was sent."""
+    left = [replace(c, reasons=tuple(r for r in c.reasons if r != reason)) for c in turn.state.in_force]
+    freed = {c.command for c in left if not c.reasons}
+    turn.change(in_force=tuple(c for c in left if c.reasons))
+    for command, counterpart in turn.policy.access.counterparts:
+        if command in freed:
+            turn.command(counterpart)
+    return bool(freed)
+
+
+def settle(turn: Turn) -> None:
+    """Bring standing and access in line with the debt, once a cause has done all it does to the ledger."""
+    s = turn.state
+    if s.standing == "ended":
+        return
+    if any(i.missed for i in s.invoices):
+        _miss(turn)
+    elif s.balance_minor == 0 and (s.episode or s.standing == "in_collections"):
+        _clear(turn)
+    finish(turn)
+
+
+def finish(turn: Turn) -> None:
+    """End the subscription when the plan has ended and nothing is owed, placed or pending."""
+    s = turn.state
+    if s.ended is None or s.standing in ("ended", "awaiting_review") or s.invoices or s.round:
+        return
+    pending = [r for r in turn.policy.ladder if r.when.kind == "days_after_cancellation"]
+    if not s.data_deleted and any(r.id not in s.ended.applied for r in pending):
+        return
+    turn.change(promise=None, hold=None, review=None, round_at=None)
+    turn.stand("ended")
+    turn.say("ended")
+
+
+def missed_at(invoice: Invoice) -> datetime:
+    """When a past-due invoice was missed: its due instant, or the reversal that re-opened it after that."""
+    if invoice.reopened_at is None or invoice.unpaid_since is None:
+        return invoice.due_at
+    return max(invoice.due_at, invoice.unpaid_since)
+
+
+def days_late(turn: Turn) -> int:
+    """Whole days since the episode's first miss."""
+    episode = turn.state.episode
+    return (turn.at - episode.first_missed_at) // timedelta(days=1) if episode else 0
+
+
+def give_access_back(turn: Turn) -> None:
+    """Clear the unpaid reason and mail it, if that gave access back."""
+    was_locked = turn.state.standing in ("locked", "account_locked")
+    turn.stand("active")
+    unblock(turn, UNPAID)
+    mail = turn.policy.settled.unlocked_mail
+    if mail and was_locked and not turn.state.blocks:
+        turn.mail(mail)
+    if was_locked and turn.policy.scope == "customer":
+        _tell_siblings(turn, "unblock-access")
+
+
+def _miss(turn: Turn) -> None:
+    """Something is past due: open an episode, close a review, leave good standing."""
+    s = turn.state
+    if s.episode is None:
+        turn.change(episode=Episode(first_missed_at=min(missed_at(i) for i in s.invoices if i.missed)))
+    if s.standing == "awaiting_review" and s.review:
+        turn.stand(s.review.came_from)
+        turn.change(review=None)
+    worsen(turn, "past_due")
+
+
+def _clear(turn: Turn) -> None:
+    """Nothing is past due any more: the episode ends, and access comes back or support is asked."""
+    s, settled = turn.state, turn.policy.settled
+    late = days_late(turn)
+    turn.effects.append(WithdrawMails(turn.at, DEMANDS))
+    turn.change(episode=None, promise=None, announced_until=None, evidence_look_at=None, released_at=None)
+    if s.standing in ("cancelled", "in_collections"):
+        restorable = settled.unlock != "automatic" and not s.data_deleted and s.ended and s.ended.by == "ladder"
+        if restorable:
+            _ask_support(turn, late)
+        elif s.standing == "in_collections":
+            turn.stand("cancelled")
+    elif s.standing == "past_due":
+        turn.stand("active")
+    elif s.standing in ("locked", "account_locked"):
+        limits = settled.limits
+        within = limits is not None and late <= limits.days_late and s.late_payments - 1 <= limits.late_payments
+        if settled.unlock == "automatic" or (settled.unlock == "review_if" and within):
+            give_access_back(turn)
+        else:
+            _ask_support(turn, late)
+
+
+def _ask_support(turn: Turn, late: int) -> None:
+    """Open a review with the facts that support decides by."""
+    s = turn.state
+    came_from: Standing = "cancelled" if s.ended else s.standing
+    turn.change(review=Review(turn.at, came_from, late))
+    turn.stand(
+        "awaiting_review",
+        days_late=late,
+        late_payments=s.late_payments,
+        failed_charges=s.failed_charges,
+        broken_promises=s.broken_promises,
+        data_exists=not s.data_deleted,
+    )
+    turn.remark("paid after a lock: reactivate or refuse")
+
+
+def _tell_siblings(turn: Turn, signal: str) -> None:
+    kind = "block-access" if signal == "block-access" else "unblock-access"
+    reason = f"unpaid: {turn.state.id}"
+    turn.effects.append(TellSiblings(turn.tiding_key("siblings"), kind, reason, turn.at))

@@ -1,0 +1,254 @@
+"""What will happen when, if nothing else does: the one list behind timers, search attributes, pages and forecasts.
+
+Everything is derived from facts (due, unpaid since, anchor, promise, hold); no deadline is stored twice. Ties at one
+instant are settled here: the ladder's rungs in their order, then new invoices, then one attempt round (spec, section 2).
+Messages come before all of them; the shells see to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Literal
+
+from domain import debts
+from domain.keys import short_digest
+from domain.office import after_office_hours
+from domain.periods import add_months, billing_date, days_after, instant, local, local_date, month_end
+from domain.policy import Policy, Rung
+from domain.subscription import Invoice, Subscription
+
+ItemKind = Literal[
+    "promise_lapses", "review_escalates", "review_defaults", "rung", "place_again", "period_end", "invoice", "look_up",
+    "round",
+]  # fmt: skip
+
+RANK: dict[ItemKind, int] = {
+    "promise_lapses": 0,
+    "review_escalates": 1,
+    "review_defaults": 2,
+    "rung": 3,
+    "place_again": 4,
+    "period_end": 5,
+    "invoice": 6,
+    "look_up": 7,
+    "round": 8,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to come: when (UTC), in which order at one instant, what, and why (for operators)."""
+
+    at: datetime
+    rank: int
+    order: int
+    kind: ItemKind
+    what: str
+    why: str
+
+
+def agenda(state: Subscription, policy: Policy) -> list[Item]:
+    """Everything that is known to come, soonest first. Empty after the end."""
+    if state.standing == "ended":
+        return []
+    items = [*_promises(state), *_reviews(state, policy), *_rungs(state, policy), *_placements(state, policy)]
+    items += [*_billing(state, policy), *_rounds(state, policy)]
+    return sorted(items, key=lambda item: (item.at, item.rank, item.order))
+
+
+def next_item(state: Subscription, policy: Policy) -> Item | None:
+    """The first thing to come, or None."""
+    items = agenda(state, policy)
+    return items[0] if items else None
+
+
+def weekly_round_after(state: Subscription, policy: Policy, after: datetime) -> datetime | None:
+    """The first round of the keep-trying schedule later than `after`, or None where the schedule is over or off.
+
+    The schedule is fixed from the first miss of the episode: at its local time of day, every `every_days` days, until
+    (exclusive) two calendar months after it.
+    """
+    keep, episode = policy.keep_trying, state.episode
+    if keep is None or episode is None or not state.plan_running or (episode.choice or keep.default) != "keep_trying":
+        return None
+    first = local(episode.first_missed_at, state.timezone)
+    over = instant(add_months(first.date(), keep.months), _clock(first), state.timezone)
+    passed = max(0, (after - episode.first_missed_at) // timedelta(days=keep.every_days))
+    for week in range(max(1, passed), passed + 3):
+        at = days_after(episode.first_missed_at, week * keep.every_days, state.timezone)
+        if at > after:
+            return at if at < over else None
+    return None
+
+
+def _promises(state: Subscription) -> list[Item]:
+    if state.promise is None:
+        return []
+    return [_item(state.promise.at, "promise_lapses", f"the promise to pay until {state.promise.until} lapses")]
+
+
+def _reviews(state: Subscription, policy: Policy) -> list[Item]:
+    deadline = policy.settled.deadline
+    if state.review is None or deadline is None:
+        return []
+    opened, items = state.review.opened_at, []
+    if not state.review.escalated:
+        at = after_office_hours(opened, deadline.escalate_after_hours, deadline.hours)
+        items.append(_item(at, "review_escalates", "support has not decided: escalate"))
+    at = after_office_hours(opened, deadline.default_after_hours, deadline.hours)
+    items.append(_item(at, "review_defaults", f"support has not decided: {deadline.default}"))
+    return items
+
+
+def _rungs(state: Subscription, policy: Policy) -> list[Item]:
+    """The rungs that are still ahead in this episode, and those that follow a cancellation."""
+    if state.hold is not None:
+        return []
+    items = []
+    for order, rung in enumerate(policy.ladder):
+        natural = _natural(state, policy, rung)
+        if natural is None:
+            continue
+        if rung.days_after_warning is not None:
+            if state.warned_at is None:
+                continue
+            natural = max(natural, days_after(state.warned_at, rung.days_after_warning, state.timezone))
+        items.append(_item(_not_before(state, natural), "rung", rung.id, rung.why, order))
+    return items
+
+
+def _natural(state: Subscription, policy: Policy, rung: Rung) -> datetime | None:
+    """When a rung is due by its trigger alone, or None where it is not ahead."""
+    number, zone = rung.when.number, state.timezone
+    if rung.when.kind == "days_after_cancellation":
+        waits = state.ended is None or rung.id in state.ended.applied or state.review is not None
+        passed = waits or state.data_deleted
+        return None if passed or state.ended is None else days_after(state.ended.at, number, zone)
+    if rung.when.kind == "days_before_due":
+        return _before_due(state, number, rung)
+    overdue = state.overdue()
+    if not overdue or state.episode is None or rung.id in state.episode.applied:
+        return None
+    oldest = oldest_of(overdue)
+    since = oldest.unpaid_since or oldest.due_at
+    match rung.when.kind:
+        case "days_unpaid":
+            return days_after(since, number, zone)
+        case "days_after_due":
+            return days_after(min(i.due_at for i in overdue), number, zone)
+        case "end_of_month":
+            return max(month_end(oldest.missed_on, zone), days_after(since, policy.grace_days, zone))
+        case "end_of_month_of_consecutive_missed":
+            run = debts.consecutive_missed(state, number)
+            ends = [month_end(i.missed_on, zone) for i in run]
+            graces = [days_after(i.unpaid_since or i.due_at, policy.grace_days, zone) for i in run]
+            return max(ends + graces) if run else None
+        case "unpaid_invoices":
+            since_when = sorted(i.unpaid_since or i.due_at for i in overdue)
+            return since_when[number - 1] if len(since_when) >= number else None
+        case "balance_above":
+            return _crossed(overdue, number)
+    return None
+
+
+def oldest_of(overdue: tuple[Invoice, ...]) -> Invoice:
+    """The oldest open debt, by unpaid since; at one instant the one issued first."""
+    return min(overdue, key=lambda i: (i.unpaid_since or i.due_at, i.ordinal))
+
+
+def _before_due(state: Subscription, days: int, rung: Rung) -> datetime | None:
+    """When the next invoice that is not due yet gets its notice; each invoice has its own."""
+    waiting = [i for i in state.invoices if not i.missed and i.open_minor and rung.id not in i.noticed]
+    return min((days_after(i.due_at, -days, state.timezone) for i in waiting), default=None)
+
+
+def _crossed(overdue: tuple[Invoice, ...], minor: int) -> datetime | None:
+    """When the past-due balance rose above an amount."""
+    total = 0
+    for invoice in sorted(overdue, key=lambda i: i.unpaid_since or i.due_at):
+        total += invoice.open_minor
+        if total > minor:
+            return invoice.unpaid_since or invoice.due_at
+    return None
+
+
+def _not_before(state: Subscription, natural: datetime) -> datetime:
+    """A rung that a promise, an announcement, evidence or a hold has kept back is due when the last of them ends."""
+    promise = state.promise.at if state.promise else None
+    floors = (promise, state.announced_until, state.evidence_look_at, state.released_at, state.acted_at)
+    return max([natural, *(floor for floor in floors if floor is not None)])
+
+
+def _placements(state: Subscription, policy: Policy) -> list[Item]:
+    """Debt re-opened after a placement is placed again after its grace."""
+    if not state.placed_once or state.ended is None or state.hold is not None:
+        return []
+    again = [i for i in state.invoices if i.reopened_at and i.open_minor > i.placed_minor and not i.returned]
+    if not again:
+        return []
+    natural = min(days_after(i.reopened_at, policy.grace_days, state.timezone) for i in again if i.reopened_at)
+    return [_item(_not_before(state, natural), "place_again", "place the re-opened debt with collections")]
+
+
+def _billing(state: Subscription, policy: Policy) -> list[Item]:
+    """The next invoice, and the end of the plan where one is set."""
+    if not state.plan_running:
+        return []
+    period = state.next_period + (0 if policy.billing.in_advance else 1)
+    at = instant(billing_date(state.starts_on, period), policy.billing.at, state.timezone)
+    at = max(at + timedelta(minutes=_spread(state, policy)), state.bill_not_before or at)
+    items = [_item(at, "invoice", f"invoice {state.issued + 1}")]
+    if state.cancel_at_period_end:
+        end = period
+        if policy.ending.at_period_end_means == "commitment" and state.instalments:
+            end = state.next_period + -state.next_period % state.instalments
+        at = instant(billing_date(state.starts_on, end), policy.billing.at, state.timezone)
+        items.append(_item(at, "period_end", "the plan ends"))
+    return items
+
+
+def _spread(state: Subscription, policy: Policy) -> int:
+    """Minutes by which this subscription is billed later than billing time, derived from its id; 0 where not spread."""
+    if not policy.billing.spread_minutes:
+        return 0
+    return int(short_digest(state.id), 16) % policy.billing.spread_minutes
+
+
+def _rounds(state: Subscription, policy: Policy) -> list[Item]:
+    """The next attempt round: for a new invoice, a due date, or the weekly schedule; and charges to look up."""
+    items = [
+        _item(i.unresolved.look_up_at, "look_up", f"look up charge {i.unresolved.charge_key}")
+        for i in state.invoices
+        if i.unresolved is not None
+    ]
+    due = [i.due_at for i in state.invoices if not i.missed and i.unresolved is None and i.open_minor]
+    at = min([*due, *([state.round_at] if state.round_at else [])], default=None)
+    weekly: datetime | None = None
+    if state.hold is None:
+        # Rounds inside a promise or a hold do not happen and are not made up for; one at its very end does.
+        kept_back = [at - _A_MOMENT for at in (state.promise and state.promise.at, state.released_at) if at]
+        weekly = weekly_round_after(state, policy, max([state.last_round_at or _EPOCH, *kept_back]))
+    if weekly is not None and (at is None or weekly < at):
+        items.append(_item(weekly, "round", "weekly attempt round"))
+    if at is not None:
+        items.append(_item(at, "round", "attempt round"))
+    return items
+
+
+def _item(at: datetime, kind: ItemKind, what: str, why: str = "", order: int = 0) -> Item:
+    return Item(at, RANK[kind], order, kind, what, why or what)
+
+
+def _clock(moment: datetime) -> time:
+    return moment.time().replace(fold=0)
+
+
+def due_on_text(item: Item, state: Subscription) -> str:
+    """`lock: 3 days unpaid, due 2026-03-18`: what an operator reads on a timer."""
+    label = item.what if item.why == item.what else f"{item.what}: {item.why}"
+    return f"{label}, due {local_date(item.at, state.timezone).isoformat()}"
+
+
+_A_MOMENT = timedelta(microseconds=1)
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

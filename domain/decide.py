@@ -1,0 +1,223 @@
+"""The one function that decides: a state and an event in, a state and what to do out. Pure, and the same everywhere.
+
+The workflow, the simulation, the forecast and the tests all run this function. It knows no policy by name, reads no
+clock and no database; what it needs to know it asks for, and the answer is the next event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from domain import access, debts, ending, ladder, ledger, messages, rounds, support
+from domain.agenda import Item, next_item, weekly_round_after
+from domain.effects import Decision, KeepMessage, KeepUnapplied, LookUpMessage, LookUpPayment
+from domain.events import (
+    ChargeAnswered,
+    ChargeLookedUp,
+    DeadlinePassed,
+    Event,
+    FactsRead,
+    MessageLookedUp,
+    MessageReceived,
+    PaymentLookedUp,
+)
+from domain.messages import Message, Refused
+from domain.periods import first_of_month
+from domain.policy import Policy
+from domain.subscription import Facts, PendingMessage, Subscription
+from domain.turn import BY_POLICY, Turn
+
+SEEN_LIMIT = 64  # messages remembered in the state; older ones are looked up in the ledger, so none is done twice
+
+
+class StatePolicyMismatch(Exception):
+    """The state names another policy text than the one at hand; nothing was decided and no money moved."""
+
+
+def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
+    """Decide what an event means for a subscription under its policy.
+
+    Raises StatePolicyMismatch when the state was made under another text of the policy.
+    """
+    if state.policy.digest != policy.digest:
+        raise StatePolicyMismatch(
+            f"subscription {state.id}: its state was made under policy {state.policy.name} version "
+            f"{state.policy.version} ({state.policy.digest[:12]}), but this worker has {policy.name} version "
+            f"{policy.version} ({policy.digest[:12]}). Nothing was decided and no money moved. "
+            "Deploy a worker that carries the version named first."
+        )
+    match event:
+        case DeadlinePassed(at):
+            turn = _deadline(state, policy, at)
+        case MessageReceived():
+            turn = _message(state, policy, event)
+        case ChargeAnswered():
+            turn = _of_round(state, policy)
+            rounds.charge_answered(turn, event)
+        case ChargeLookedUp():
+            turn = _of_round(state, policy)
+            rounds.charge_looked_up(turn, event)
+        case FactsRead():
+            turn = _facts(state, policy, event)
+        case PaymentLookedUp() | MessageLookedUp():
+            turn = _looked_up(state, policy, event)
+    if turn.question is None and turn.state.asked_for is not None:
+        turn.change(asked_for=None)
+    upcoming = None if turn.question else next_item(turn.state, policy)
+    changed = turn.state.standing if turn.state.standing != state.standing else None
+    return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None, changed)
+
+
+
+
+def _deadline(state: Subscription, policy: Policy, now: datetime) -> Turn:
+    item = next_item(state, policy)
+    if item is None or item.at > now:
+        return Turn(state, policy, now, BY_POLICY, "")
+    turn = Turn(state, policy, item.at, BY_POLICY, item.why)
+    known = state.facts
+    turn.change(acted_at=item.at, facts=known if known and known.at == item.at else None)
+    _act(turn, item, now)
+    return turn
+
+
+def _act(turn: Turn, item: Item, now: datetime) -> None:
+    """Do the one thing that is due."""
+    s, policy = turn.state, turn.policy
+    match item.kind:
+        case "rung":
+            ladder.climb(turn, next(r for r in policy.ladder if r.id == item.what))
+        case "invoice":
+            ending.bill_period(turn)
+        case "round":
+            following = weekly_round_after(s, policy, item.at)
+            if item.what.startswith("weekly") and following is not None and following <= now:
+                turn.change(last_round_at=item.at)  # nobody was there; the latest of the rounds missed is enough
+            else:
+                rounds.start(turn, item.at)
+        case "look_up":
+            waiting = next(i for i in s.invoices if i.unresolved and i.unresolved.look_up_at == item.at)
+            rounds.resume(turn, waiting, item.at)
+        case "period_end":
+            ending.cancel_by_customer(turn)
+            access.settle(turn)
+        case "place_again":
+            if s.facts is None:
+                ladder.ask_facts(turn)
+            elif not ladder.waits_for_evidence(turn):
+                debts.place(turn)
+                access.settle(turn)
+        case "promise_lapses":
+            turn.change(promise=None, released_at=item.at)
+            if s.past_due_minor:
+                turn.change(broken_promises=s.broken_promises + 1)
+                turn.say("promise_broken", count=s.broken_promises + 1)
+                turn.remark("a promise to pay was broken")
+        case "review_escalates":
+            if s.review:
+                turn.change(review=replace(s.review, escalated=True))
+            turn.say("review_escalated")
+            turn.remark("the review is overdue: decide now")
+        case "review_defaults":
+            support.review_defaults(turn)
+
+
+def _of_round(state: Subscription, policy: Policy) -> Turn:
+    round_ = state.round
+    if round_ is None:
+        raise AssertionError(f"subscription {state.id}: a charge was answered, but no round is under way")
+    return Turn(replace(state, asked_for=None), policy, round_.at, round_.by, round_.because)
+
+
+def _facts(state: Subscription, policy: Policy, event: FactsRead) -> Turn:
+    item = next_item(state, policy)
+    if item is None:
+        raise AssertionError(f"subscription {state.id}: facts were read, but nothing is due")
+    overdue = state.overdue()
+    month = first_of_month(ladder.oldest_of(overdue).missed_on) if overdue else None
+    known = Facts(item.at, month, event.used, event.evidence)
+    turn = Turn(replace(state, facts=known, asked_for=None), policy, item.at, BY_POLICY, item.why)
+    _act(turn, item, item.at)
+    return turn
+
+
+def _message(state: Subscription, policy: Policy, event: MessageReceived) -> Turn:
+    """Understand a message, see whether it is new and makes sense, and act on it."""
+    try:
+        message = messages.parse(event.signal, event.payloads, state.currency, state.timezone, event.at)
+    except Refused as refused:
+        return _refuse(Turn(state, policy, event.at, "sender", event.signal), event.signal, str(refused), None)
+    turn = Turn(state, policy, message.at, message.by, message.reason or message.signal)
+    names = messages.digests(message)
+    if any(name in state.seen for name in names):
+        return _repeated(turn, message)
+    if state.forgotten and names and state.standing != "ended":
+        turn.ask(LookUpMessage(names), "message", pending=_pending(message, event))
+        return turn
+    return _new_message(turn, message, event)
+
+
+def _new_message(turn: Turn, message: Message, event: MessageReceived) -> Turn:
+    refused = support.refusal(turn.state, turn.policy, message)
+    if refused is not None:
+        return _refuse(turn, message.signal, refused, message)
+    if message.signal == "payment-reversed":
+        turn.ask(LookUpPayment(message.text("reference")), "payment", pending=_pending(message, event))
+        return turn
+    _remember(turn, message)
+    support.act(turn, message)
+    return turn
+
+
+def _looked_up(state: Subscription, policy: Policy, event: PaymentLookedUp | MessageLookedUp) -> Turn:
+    pending = state.pending
+    if pending is None:
+        raise AssertionError(f"subscription {state.id}: the ledger answered, but no message waits for it")
+    again = MessageReceived(pending.signal, (pending.payload,), pending.at)
+    message = messages.parse(again.signal, again.payloads, state.currency, state.timezone, again.at)
+    state = replace(state, pending=None, asked_for=None)
+    turn = Turn(state, policy, message.at, message.by, message.reason or message.signal)
+    if isinstance(event, MessageLookedUp):
+        return _repeated(turn, message) if event.known else _new_message(turn, message, again)
+    refused = support.reverse(turn, message, event.payment)
+    if refused is not None:
+        return _refuse(turn, message.signal, refused, message)
+    _remember(turn, message)
+    return turn
+
+
+def _refuse(turn: Turn, signal: str, why: str, message: Message | None) -> Turn:
+    """Record the refusal. Money that comes after the end is kept as unapplied money."""
+    turn.say("refused", signal=signal[: messages.TEXT_LIMIT], why=why)
+    if message is not None and turn.state.standing == "ended":
+        if message.signal == "payment-received":
+            turn.say("unapplied", amount=turn.amount(message.minor()), reference=message.text("reference"))
+            money = KeepUnapplied(message.text("reference"), message.minor(), message.text("channel"), turn.at)
+            turn.effects.append(money)
+            turn.post("unapplied", *ledger.unapplied(money.channel, money.minor, money.reference))
+        _remember(turn, message)
+    else:
+        turn.remark(f"refused {signal[: messages.TEXT_LIMIT]}: {why}"[: messages.TEXT_LIMIT])
+    return turn
+
+
+def _repeated(turn: Turn, message: Message) -> Turn:
+    """A message said twice has no second effect; that it came again is written down."""
+    turn.say("repeated", signal=message.signal)
+    return turn
+
+
+def _remember(turn: Turn, message: Message) -> None:
+    names = messages.digests(message)
+    for name in names:
+        turn.effects.append(KeepMessage(name, message.signal, turn.at))
+    seen = (*turn.state.seen, *names)
+    dropped = max(0, len(seen) - SEEN_LIMIT)
+    turn.change(seen=seen[dropped:], forgotten=turn.state.forgotten + dropped)
+
+
+def _pending(message: Message, event: MessageReceived) -> PendingMessage:
+    payload = event.payloads[0]
+    assert isinstance(payload, dict)  # `parse` has seen to it
+    return PendingMessage(event.signal, payload, event.at)

@@ -1,0 +1,113 @@
+"""One turn of a decision: the state as it changes, and what has been written and told so far.
+
+A turn belongs to one cause: a deadline, a message, an answer. All that it writes is dated by that cause (`at`), and
+says who caused it and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from domain.effects import (
+    CommandPlatform,
+    Effect,
+    Entry,
+    FieldValue,
+    KeepInvoice,
+    LedgerEntry,
+    Posting,
+    Question,
+    SendMail,
+)
+from domain.money import decimal_text
+from domain.policy import Policy, Standing
+from domain.subscription import Invoice, Subscription
+
+ATTENTION_LIMIT = 8  # what one page shows support; older remarks are in the audit trail
+BY_POLICY = "policy"
+
+
+class Turn:
+    """Gathers one decision. `state` is replaced, never changed in place; effects keep the order of their causes."""
+
+    def __init__(self, state: Subscription, policy: Policy, at: datetime, by: str, because: str) -> None:
+        self.state = state
+        self.policy = policy
+        self.at = at
+        self.by = by
+        self.because = because
+        self.effects: list[Effect] = []
+        self.question: Question | None = None
+
+    def change(self, **fields: Any) -> None:
+        """Replace fields of the state."""
+        self.state = replace(self.state, **fields)
+
+    def ask(self, question: Question, asked_for: str, **fields: Any) -> None:
+        """End the turn with a question; its answer is the next event."""
+        self.question = question
+        self.change(asked_for=asked_for, **fields)
+
+    def amount(self, minor: int) -> str:
+        """As the contract writes it."""
+        return decimal_text(minor, self.state.currency)
+
+    def say(self, what: str, **fields: FieldValue) -> None:
+        """Write an entry of the timeline."""
+        number = self.state.entries + 1
+        self.change(entries=number)
+        self.effects.append(Entry(number, self.at, what, fields, self.by, self.because))
+
+    def post(self, what: str, *postings: Posting) -> None:
+        """Write a ledger entry. Postings of zero are left out; with nothing left, nothing is written."""
+        moved = tuple(p for p in postings if p.minor)
+        if not moved:
+            return
+        number = self.state.postings + 1
+        self.change(postings=number)
+        key = f"{self.state.id}/{number:06d}"
+        self.effects.append(LedgerEntry(key, self.at, what, moved, self.by, self.because))
+
+    def tiding_key(self, party: str) -> str:
+        """The key of the next mail, command or placement; keys of one subscription sort in the order they were sent."""
+        number = self.state.sent + 1
+        self.change(sent=number)
+        return f"{self.state.id}/{number:06d}/{party}"
+
+    def mail(self, template: str, **about: str) -> None:
+        """Send an e-mail."""
+        facts = {"balance": self.amount(self.state.balance_minor), "open": self.amount(self.state.open_minor)} | about
+        self.say("email", template=template, **({"invoice": about["invoice"]} if "invoice" in about else {}))
+        self.effects.append(SendMail(self.tiding_key("mail"), template, self.at, facts))
+
+    def command(self, command: str) -> None:
+        """Instruct the platform."""
+        self.say("platform", command=command)
+        self.effects.append(CommandPlatform(self.tiding_key("platform"), command, self.at, self.because))
+
+    def stand(self, to: Standing, **fields: FieldValue) -> None:
+        """Change the standing; nothing where it is that already."""
+        if self.state.standing != to:
+            before = self.state.standing
+            self.change(standing=to)
+            self.say("standing", to=to, **{"from": before}, **fields)
+
+    def remark(self, text: str) -> None:
+        """Ask for support's attention. The newest few stay in the state, all of them in the audit trail."""
+        kept = tuple(r for r in self.state.attention if r != text)[-(ATTENTION_LIMIT - 1) :]
+        self.change(attention=(*kept, text))
+
+    def keep(self, invoice: Invoice) -> None:
+        """Put an invoice back into the state (or take it out where nothing is owed of it) and into the books.
+
+        One that is paid while a charge of it is still unresolved stays, so that the charge is not forgotten.
+        """
+        others = [i for i in self.state.invoices if i.number != invoice.number]
+        if invoice.open_minor == 0 and invoice.missed:
+            invoice = replace(invoice, missed=False)
+        if invoice.open_minor > 0 or invoice.unresolved is not None:
+            others.append(invoice)
+        self.change(invoices=tuple(sorted(others, key=lambda i: i.ordinal)))
+        self.effects.append(KeepInvoice(invoice))

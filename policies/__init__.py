@@ -1,0 +1,1 @@
+"""The published policies as data: YAML files, the model that reads them, and what an invalid one is told."""

@@ -1,0 +1,233 @@
+"""Read a policy file: refuse what cannot be meant, with the file, the line, the value found and what was expected."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from domain import policy as say
+from domain.periods import UnknownZone, zone
+from policies import model
+
+HERE = Path(__file__).parent
+SIZE_LIMIT = 200_000  # bytes; the shipped ones have 4,000
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class InvalidPolicy(ValueError):
+    """A policy that does not exist or cannot be meant. The text has a line for each fault: file, line, value, expected."""
+
+
+def shipped() -> tuple[str, ...]:
+    """The names of the policies in this folder."""
+    return tuple(sorted(path.stem for path in HERE.glob("*.yaml")))
+
+
+def load(name: str, beside: Path | None = None) -> say.Policy:
+    """The policy of that name in `policies/`, or of that path (relative to the folder `beside`).
+
+    Raises InvalidPolicy. The same text gives the same policy and the same digest on every machine.
+    """
+    known = HERE / f"{name}.yaml"
+    if "/" not in name and not name.endswith((".yaml", ".yml")):
+        if name not in shipped():
+            raise InvalidPolicy(f"policy {name!r}: unknown; expected one of {', '.join(shipped())}, or a path to a file")
+        return load_file(known)
+    path = Path(name) if beside is None else beside / name
+    return load_file(path)
+
+
+def load_file(path: Path) -> say.Policy:
+    """The policy in a YAML file. Raises InvalidPolicy."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InvalidPolicy(f"{path}: cannot be read: {error.strerror}; expected a policy file") from None
+    if len(text) > SIZE_LIMIT:
+        raise InvalidPolicy(f"{path}: {len(text)} bytes; expected at most {SIZE_LIMIT}")
+    return _parsed(str(path), text)
+
+
+@lru_cache(maxsize=64)
+def _parsed(path: str, text: bytes) -> say.Policy:
+    try:
+        decoded = text.decode()
+        node = yaml.compose(decoded, Loader=yaml.SafeLoader)
+        plain = yaml.safe_load(decoded)
+    except UnicodeDecodeError:
+        raise InvalidPolicy(f"{path}: expected UTF-8 text") from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidPolicy(f"{path}:{line}: {error.problem}; expected YAML") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InvalidPolicy(f"{path}: {str(error).splitlines()[0]}; expected YAML") from None
+    _no_key_twice(path, node)
+    try:
+        said = model.PolicyFile.model_validate(plain)
+    except ValidationError as error:
+        raise InvalidPolicy("\n".join(_faults(path, node, error))) from None
+    meaning = json.dumps(said.model_dump(mode="json", by_alias=True, exclude={"title"}), sort_keys=True)
+    try:
+        return _policy(said, hashlib.sha256(meaning.encode()).hexdigest())
+    except UnknownZone as error:
+        raise InvalidPolicy(f"{path}: when_paid.decide.office.timezone: {error}") from None
+
+
+def _no_key_twice(path: str, node: Node | None) -> None:
+    """YAML lets a later key silently replace an earlier one; a rule that vanishes so is the worst kind."""
+    if isinstance(node, MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                raise InvalidPolicy(f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; expected once")
+            seen.add(key.value)
+            _no_key_twice(path, value)
+    elif isinstance(node, SequenceNode):
+        for item in node.value:
+            _no_key_twice(path, item)
+
+
+def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors(include_url=False):
+        where = [str(part) for part in fault["loc"]]
+        node, trail = _find(root, where)
+        line = node.start_mark.line + 1 if node is not None else 1
+        value = f"{node.value!r} " if isinstance(node, ScalarNode) else ""
+        expected = fault["msg"][:1].lower() + fault["msg"][1:]
+        lines.append(f"{path}:{line}: {'.'.join(trail) or 'policy'}: {value}{expected}")
+    return list(dict.fromkeys(lines))
+
+
+def _find(root: Node | None, where: list[str]) -> tuple[Node | None, list[str]]:
+    """The node that a fault's location leads to, as far as the file goes; pydantic's own steps are skipped."""
+    node, trail = root, []
+    for part in where:
+        if isinstance(node, MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == part), None)
+            if found is None:
+                trail += [part] if part.isidentifier() and part == where[-1] else []
+                continue
+            node = found[1] if isinstance(found[1], MappingNode | SequenceNode) else found[1]
+            trail.append(part)
+        elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            trail.append(part)
+    return node, trail
+
+
+def _policy(said: model.PolicyFile, digest: str) -> say.Policy:
+    bill, paid, ended = said.bill, said.when_paid, said.when_cancelled
+    return say.Policy(
+        name=said.policy,
+        version=said.version,
+        digest=digest,
+        title=said.title,
+        billing=say.Billing(
+            in_advance=bill.in_ == "advance",
+            at=bill.at,
+            terms_days=bill.due_after_days,
+            new_customer_terms_days=(
+                bill.due_after_days if bill.new_customer_due_after_days is None else bill.new_customer_due_after_days
+            ),
+            charge_on_issue=bill.charge_when_issued,
+            methods=tuple(said.charge),
+            invoice_mail=bill.invoice_email,
+            receipt_mail=bill.receipt_email,
+            spread_minutes=bill.spread_minutes,
+        ),
+        when_declined=tuple(say.Mail(mail.email) for mail in said.when_declined),
+        when_no_method=tuple(say.Mail(mail.email) for mail in said.when_no_method_can_be_charged),
+        ladder=tuple(_rung(rung) for rung in said.ladder),
+        settled=say.Settled(
+            unlock=paid.unlock,
+            limits=say.ReviewLimits(**paid.review_above.model_dump()) if paid.review_above else None,
+            unlocked_mail=paid.email,
+            refused_mail=paid.refused_email,
+            deadline=_deadline(paid.decide) if paid.decide else None,
+        ),
+        reversal=say.Reversal(said.when_reversed.email, said.when_reversed.due_again),
+        access=say.Access(tuple(said.access.block), tuple(said.access.undo.items())),
+        ending=say.Ending(
+            commands=tuple(ended.platform),
+            customer_commands=tuple(ended.by_customer_also or ()),
+            mail=ended.email,
+            at_period_end_means=ended.period_end_means,
+            final_invoice=ended.final_invoice,
+            keeps_locks=not ended.supersedes_locks,
+            deletes_data=ended.deletes_data,
+        ),
+        channels=(
+            say.Channels(
+                said.channels.card_failures, said.channels.paypal_failures, tuple(said.channels.bank_transfer_only_at)
+            )
+            if said.channels
+            else None
+        ),
+        keep_trying=(
+            say.KeepTrying(said.keep_trying.every_days, said.keep_trying.for_months, said.keep_trying.at_first_month_end)
+            if said.keep_trying
+            else None
+        ),
+        grace_days=said.grace_days,
+        announcement_days=said.announcement_days,
+        uncollectable=said.uncollectable,
+        scope=said.scope,
+    )
+
+
+def _rung(rung: model.Rung) -> say.Rung:
+    if rung.when == "end_of_month":
+        trigger = say.Trigger("end_of_month")
+    else:
+        ((kind, number),) = rung.when.model_dump(exclude_unset=True).items()
+        trigger = say.Trigger(kind, number)
+    conditions = rung.if_.model_dump(exclude_none=True)
+    return say.Rung(
+        id=rung.rung,
+        why=rung.why,
+        when=trigger,
+        conditions=tuple(say.Condition(_CONDITIONS.get(kind, kind), wanted) for kind, wanted in conditions.items()),
+        then=tuple(effect for then in rung.then for effect in _effects(then)),
+        warns=rung.warns,
+        days_after_warning=rung.days_after_warning,
+    )
+
+
+_CONDITIONS: dict[str, say.ConditionKind] = {"at_month_end": "choice", "customer_for_days": "customer_days"}
+
+
+def _effects(then: model.Then) -> list[say.RungEffect]:
+    if then.standing is not None:
+        return [say.SetStanding(then.standing)]
+    if then.platform is not None:
+        return [say.Command(command) for command in then.platform]
+    if then.email is not None:
+        return [say.Mail(template) for template in then.email]
+    if then.cancel is not None:
+        return [say.Cancel(then.cancel)]
+    if then.terminate is not None:
+        return [say.Terminate(then.terminate.percent_of_remaining_balance)]
+    if then.late_fee is not None:
+        return [say.LateFee(then.late_fee.amount, then.late_fee.percent)]
+    if then.write_off_up_to is not None:
+        return [say.WriteOffSmall(then.write_off_up_to)]
+    return [say.PlaceAll() if then.collections else say.AttemptRound()]
+
+
+def _deadline(decide: model.Decide) -> say.DecisionDeadline:
+    zone(decide.office.timezone)
+    hours = say.OfficeHours(
+        tuple(WEEKDAYS.index(day) for day in decide.office.days),
+        decide.office.from_,
+        decide.office.until,
+        decide.office.timezone,
+    )
+    return say.DecisionDeadline(hours, decide.escalate_after_hours, decide.default_after_hours, decide.default)
