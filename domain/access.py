@@ -119,7 +119,7 @@ def _miss(turn: Turn) -> None:
         turn.change(episode=Episode(first_missed_at=min(missed_at(i) for i in s.invoices if i.missed)))
     if s.standing == "awaiting_review" and s.review:
         turn.stand(s.review.came_from)
-        turn.change(review=None)
+        turn.change(review=None, released_at=turn.at)
     worsen(turn, "past_due")
 
 

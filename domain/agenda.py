@@ -114,7 +114,7 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
             if state.warned_at is None:
                 continue
             natural = max(natural, days_after(state.warned_at, rung.days_after_warning, state.timezone))
-        items.append(_item(_not_before(state, natural), "rung", rung.id, rung.why, order))
+        items.append(_item(_not_before(state, natural, rung), "rung", rung.id, rung.why, order))
     return items
 
 
@@ -173,10 +173,11 @@ def _crossed(overdue: tuple[Invoice, ...], minor: int) -> datetime | None:
     return None
 
 
-def _not_before(state: Subscription, natural: datetime) -> datetime:
-    """A rung that a promise, an announcement, evidence or a hold has kept back is due when the last of them ends."""
-    promise = state.promise.at if state.promise else None
-    floors = (promise, state.announced_until, state.evidence_look_at, state.released_at, state.acted_at)
+def _not_before(state: Subscription, natural: datetime, rung: Rung | None = None) -> datetime:
+    """What a promise, a hold, and (harsh only) an announcement or evidence have kept back is due when the last ends."""
+    floors = [state.promise.at if state.promise else None, state.released_at, state.acted_at]
+    if rung is None or rung.harsh:
+        floors += [state.announced_until, state.evidence_look_at]
     return max([natural, *(floor for floor in floors if floor is not None)])
 
 
@@ -222,8 +223,10 @@ def _rounds(state: Subscription, policy: Policy) -> list[Item]:
         for i in state.invoices
         if i.unresolved is not None
     ]
-    due = [i.due_at for i in state.invoices if not i.missed and i.unresolved is None and i.open_minor]
-    at = min([*due, *([state.round_at] if state.round_at else [])], default=None)
+    due = [(i.due_at, f"{i.number} is due") for i in state.invoices if _falls_due(i)]
+    if state.round_at is not None:
+        due.append((state.round_at, "a new invoice"))
+    at, why = min(due, default=(None, ""))
     weekly: datetime | None = None
     if state.hold is None:
         # Rounds inside a promise or a hold do not happen and are not made up for; one at its very end does.
@@ -232,8 +235,13 @@ def _rounds(state: Subscription, policy: Policy) -> list[Item]:
     if weekly is not None and (at is None or weekly < at):
         items.append(_item(weekly, "round", "weekly attempt round"))
     if at is not None:
-        items.append(_item(at, "round", "attempt round"))
+        items.append(_item(at, "round", "attempt round", why))
     return items
+
+
+def _falls_due(invoice: Invoice) -> bool:
+    """True for an invoice whose due date is still to be acted on."""
+    return not invoice.missed and invoice.unresolved is None and invoice.open_minor > 0
 
 
 def _item(at: datetime, kind: ItemKind, what: str, why: str = "", order: int = 0) -> Item:

@@ -30,12 +30,11 @@ EVIDENCE_LOOK_DAYS = 1  # how often to look whether the unapplied money has been
 
 def climb(turn: Turn, rung: Rung) -> None:
     """Act on a rung that is due. It is passed once per episode, whether or not its conditions held."""
-    harsh = any(not isinstance(effect, Mail | AttemptRound) for effect in rung.then)
     asks_usage = any(c.kind == "used_that_month" for c in rung.conditions)
     facts = turn.state.facts
-    if (harsh or asks_usage) and facts is None:
+    if (rung.harsh or asks_usage) and facts is None:
         return ask_facts(turn)
-    if harsh and waits_for_evidence(turn):
+    if rung.harsh and waits_for_evidence(turn):
         return None
     overdue = turn.state.overdue()
     oldest = oldest_of(overdue) if overdue else None

@@ -136,6 +136,11 @@ class Rung:
     days_after_warning: int | None = None
     """The least distance from that notice, also after a hold; without the notice this rung is never due."""
 
+    @property
+    def harsh(self) -> bool:
+        """True for what evidence of money and an announced transfer keep back: all but a plain mail or a round."""
+        return self.warns or any(not isinstance(effect, Mail | AttemptRound) for effect in self.then)
+
 
 @dataclass(frozen=True, slots=True)
 class Billing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from domain.decide import decide
 from domain.effects import Effect, Entry
@@ -47,13 +47,11 @@ def play(
     """Play from any state. Messages come before what is due at their instant; those at or after `until` never come."""
     entries: list[Entry] = []
     coming = [m for m in messages if m.at < until]
-    wake_at: datetime | None = None
-    event: Event | None = DeadlinePassed(min([until, *(m.at for m in coming)]).min.replace(tzinfo=until.tzinfo))
+    event: Event = DeadlinePassed(datetime.min.replace(tzinfo=UTC))  # nothing is due yet; it gives the first wake
     heard = 0
     for _ in range(STEPS_LIMIT):
-        if event is not None:
-            state, wake_at, effects = turn(state, policy, world, book, event)
-            entries += [e for e in effects if isinstance(e, Entry)]
+        state, wake_at, effects = turn(state, policy, world, book, event)
+        entries += [e for e in effects if isinstance(e, Entry)]
         due = wake_at if wake_at is not None and wake_at < until else None
         said = coming[heard] if heard < len(coming) else None
         if said is not None and (due is None or said.at <= due):

@@ -203,7 +203,7 @@ def _turn_down(turn: Turn, message: Message | None = None) -> None:
         ending.cancel_by_refusal(turn)
     else:
         turn.stand("cancelled")
-        turn.change(ended=replace(turn.state.ended, by="support_refusal"))
+        turn.change(ended=replace(turn.state.ended, by="support_refusal"), released_at=turn.at)
     if turn.policy.settled.refused_mail:
         turn.mail(turn.policy.settled.refused_mail)
     access.finish(turn)

@@ -59,7 +59,7 @@ def as_lines(entries: Iterable[Entry], timezone: str, currency: str, *, coloured
         shown = at.strftime("%a %d %b %Y")
         what, amount, rest = told(entry)
         money = f"{amount} {currency}" if amount else ""
-        text = f"{what:<24}{money:>16}  {rest}".rstrip()
+        text = f"{what:<36}{money:>16}  {rest}".rstrip()
         lines.append(f"{shown if shown != day else '':<16} {at:%H:%M}  {_painted(entry, text, coloured)}")
         day = shown
     return lines
@@ -111,12 +111,12 @@ def _plain(value: object) -> str:
 
 
 def _painted(entry: Entry, text: str, coloured: bool) -> str:
-    if not coloured:
+    if not coloured or (entry.what not in _COLOURS and entry.what not in ("standing", "charge")):
         return text
     if entry.what == "standing":
         colour = _STANDING_COLOURS.get(str(entry.fields["to"]), "1;31")
     elif entry.what == "charge":
         colour = "32" if entry.fields["outcome"] == "approved" else "31"
     else:
-        colour = _COLOURS.get(entry.what, "0")
+        colour = _COLOURS[entry.what]
     return f"\033[{colour}m{text}\033[0m"
