@@ -51,15 +51,24 @@ def block(turn: Turn, command: str, reason: str) -> None:
     turn.change(in_force=tuple(standing.values()))
 
 
+def supersede(turn: Turn) -> None:
+    """Forget the locks for debt without undoing them: the ended plan's commands take their place. Others stay."""
+    turn.change(in_force=tuple(c for c in _without(turn, UNPAID) if c.reasons))
+
+
 def unblock(turn: Turn, reason: str) -> bool:
     """Clear one reason; send the counterpart of every command that stood for nothing else. True if any was sent."""
-    left = [replace(c, reasons=tuple(r for r in c.reasons if r != reason)) for c in turn.state.in_force]
+    left = _without(turn, reason)
     freed = {c.command for c in left if not c.reasons}
     turn.change(in_force=tuple(c for c in left if c.reasons))
     for command, counterpart in turn.policy.access.counterparts:
         if command in freed:
             turn.command(counterpart)
     return bool(freed)
+
+
+def _without(turn: Turn, reason: str) -> list[InForce]:
+    return [replace(c, reasons=tuple(r for r in c.reasons if r != reason)) for c in turn.state.in_force]
 
 
 def settle(turn: Turn) -> None:

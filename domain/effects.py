@@ -6,6 +6,7 @@ its answer is the next event. Amounts are whole minor units of `currency`; insta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -291,3 +292,10 @@ def view_of(state: Subscription, next_at: datetime | None, next_what: str) -> Vi
         state.attention,
         state.standing == "ended",
     )
+
+
+def condensed(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """The effects of one batch without what a later one of them replaces: of an invoice only its last look is kept."""
+    listed = list(effects)
+    last = {e.invoice.number: i for i, e in enumerate(listed) if isinstance(e, KeepInvoice)}
+    return tuple(e for i, e in enumerate(listed) if not isinstance(e, KeepInvoice) or last[e.invoice.number] == i)

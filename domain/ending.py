@@ -9,7 +9,7 @@ from typing import Literal
 from domain import access, debts
 from domain.money import share
 from domain.periods import DAY, billing_date, days_after, first_of_month, last_day_before, last_of_month
-from domain.policy import Cancel, Terminate
+from domain.policy import Cancel, Condition, Terminate
 from domain.subscription import Ended, Invoice
 from domain.turn import Turn
 
@@ -60,6 +60,7 @@ def cancel(
     """End the plan as of `effective_on`, its last day: void what begins after it, tell platform and customer."""
     turn.say("cancelled", effective_on=effective_on.isoformat(), retroactive=retroactive)
     turn.change(ended=Ended(turn.at, effective_on, retroactive, by), cancel_at_period_end=False, review=None)
+    _judge_again(turn)
     _void_after(turn, effective_on)
     _close_access(turn, by, mail=by != "support_refusal")
     if turn.policy.ending.final_invoice:
@@ -103,11 +104,19 @@ def bill_period(turn: Turn) -> None:
     _charge_after_issue(turn)
 
 
+def _judge_again(turn: Turn) -> None:
+    """Rungs for ended plans, passed while this one still ran, are ahead again: an open debt must be judged by them."""
+    episode = turn.state.episode
+    if episode is not None:
+        ahead = {r.id for r in turn.policy.ladder if Condition("plan_running", False) in r.conditions}
+        turn.change(episode=replace(episode, applied=tuple(i for i in episode.applied if i not in ahead)))
+
+
 def _close_access(turn: Turn, by: str, *, mail: bool) -> None:
     """Standing, commands and mail of an ending, in this order."""
     ending = turn.policy.ending
     if not ending.keeps_locks:
-        turn.change(in_force=())
+        access.supersede(turn)
     turn.stand("cancelled")
     commands = ending.commands + (ending.customer_commands if by == "customer" else ())
     for command in commands:

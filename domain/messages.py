@@ -15,7 +15,7 @@ from domain.money import InvalidAmount, Money
 from domain.periods import local_date, parse_date, parse_local
 
 TEXT_LIMIT = 200  # characters; a reason is a line, not an essay
-LIST_LIMIT = 50  # invoice numbers in one announcement
+LIST_LIMIT = 20  # invoice numbers in one announcement
 FUTURE_DAYS = 1  # a message may be dated this far ahead of when it is taken in: clocks differ
 
 
@@ -129,6 +129,28 @@ REQUIRED: dict[str, dict[str, Reader]] = {
 """Every signal of spec section 8 with the fields it must carry, as the scenario contract lists them."""
 
 SIGNALS: tuple[str, ...] = tuple(REQUIRED)
+
+DESCRIPTIONS: dict[str, str] = {
+    "payment-received": "Money came in. {amount, channel, reference, invoice?}",
+    "payment-reversed": "A payment was taken back: chargeback, refund or bounced. {amount, reference, reason}",
+    "payment-method-updated": "The customer changed a payment method. {role, method}",
+    "retry-payment": "Run the payment for everything open, now. {by}",
+    "reactivate": "Give access back, revoke a cancellation, reopen the channels. {by, reason}",
+    "refuse-reactivation": "Do not give access back. {by, reason}",
+    "cancel": "End the plan, now or at period end. {by, reason, when}",
+    "promise-to-pay": "No stage is applied before a date. {by, until}",
+    "payment-announced": "The customer says a transfer is on its way. {amount, invoices, client_number}",
+    "reactivation-requested": "The customer asks to be reactivated. {reason}",
+    "hold-dunning": "Stop the ladder until it is released. {by, reason}",
+    "release-dunning": "Let the ladder go on. {by, reason}",
+    "choose-at-month-end": "Cancel, or keep trying, at this episode's first month end. {by, choice}",
+    "write-off": "Write off everything open. {by, reason}",
+    "undo-write-off": "Owe again what the latest write-off took away. {by, reason}",
+    "block-access": "Block access for a named reason of your own. {by, reason}",
+    "unblock-access": "Clear one named reason. {by, reason}",
+    "agency-update": "The agency says: returned, uncollectable or disputed. {status}",
+}
+"""What each message does and carries, as the Temporal UI and the command line show it."""
 
 _OPTIONAL: dict[str, Reader] = {"id": _text, "by": _text, "reason": _text, "note": _text}
 

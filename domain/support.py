@@ -42,7 +42,7 @@ def reverse(turn: Turn, message: Message, payment: PaymentFacts | None) -> str |
     if wanted > left:
         turn.remark(f"reversal of {turn.amount(wanted)}: only {turn.amount(left)} of {reference} was left to reverse")
     reopened = debts.reverse(turn, payment, min(wanted, left), message.reason)
-    _reopened(turn, reopened > 0)
+    _reopened(turn, reopened > 0 and turn.state.open_minor > 0)  # credit may have paid it again at once
     return None
 
 

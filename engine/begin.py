@@ -1,0 +1,72 @@
+"""Start subscriptions: one workflow each, once, however often it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from adapters.postgres.books import Books
+from domain.agenda import next_item
+from domain.keys import workflow_id
+from domain.money import decimal_text
+from domain.opening import Terms, opened
+from domain.policy import Policy
+from workflows.attributes import attributes
+from workflows.run import Run
+from workflows.subscription import SubscriptionWorkflow
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`how`: started now, running already, or ended before (and not started again)."""
+
+    id: str
+    how: Literal["started", "running", "ended"]
+
+
+async def begin(
+    client: Client, books: Books, task_queue: str, terms: Terms, policy: Policy, offset_seconds: float = 0.0
+) -> Started:
+    """Start one subscription under a policy. Starting it again changes nothing; an ended id is not used again.
+
+    Personal data goes to the books and not into the workflow. Raises InvalidTerms where terms and policy do not fit.
+    """
+    state = opened(terms, policy)
+    known = await books.view(terms.id)
+    if known is not None and known.ended:
+        return Started(terms.id, "ended")
+    await books.register(
+        customer_id=terms.customer.id,
+        client_number=terms.customer.client_number,
+        name=terms.customer.name,
+        email=terms.customer.email,
+        locale=terms.customer.locale,
+        subscription_id=terms.id,
+    )
+    price = f"{decimal_text(terms.price_minor, terms.currency)} {terms.currency}"
+    asked_at = datetime.now(UTC)
+    try:
+        handle = await client.start_workflow(
+            SubscriptionWorkflow.run,
+            Run(state, offset_seconds),
+            id=workflow_id(terms.id),
+            task_queue=task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=attributes(state, next_item(state, policy)),
+            static_summary=f"{policy.title}: {terms.plan}, {price} from {terms.starts_on}",
+        )
+    except WorkflowAlreadyStartedError:
+        return Started(terms.id, "ended")
+    began = (await handle.describe()).start_time
+    return Started(terms.id, "started" if began >= asked_at.replace(microsecond=0) and known is None else "running")
+
+
+def handle_of(client: Client, subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, str]:
+    """The handle by which a subscription is spoken to, whichever run is the present one."""
+    return client.get_workflow_handle_for(SubscriptionWorkflow.run, workflow_id(subscription_id))

@@ -1,0 +1,86 @@
+"""Say something to a subscription: as a signal, or as an update that answers. The one door for CLI and services.
+
+A message to one that has ended is refused and written down, and money that still comes is kept as unapplied money.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.client import Client, RPCError, WorkflowUpdateFailedError
+from temporalio.service import RPCStatusCode
+
+from adapters.postgres.books import Books
+from domain.decide import decide
+from domain.effects import Batch, Entry, View
+from domain.events import MessageReceived
+from domain.published import published
+from domain.subscription import PolicyName, Subscription
+from engine.begin import handle_of
+from workflows.run import Answer
+
+TRIES = 5  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
+
+
+class UnknownSubscription(Exception):
+    """No subscription of that id was ever started here. Nothing was done and no money moved."""
+
+
+class MessageRefused(Exception):
+    """The message was refused; the text says why. Nothing was done and no money moved."""
+
+
+async def tell(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
+    """Send a message as a signal: durable as soon as this returns, also while no worker is up."""
+    try:
+        await handle_of(client, subscription_id).signal(signal, payload)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        await after_the_end(books, subscription_id, signal, payload, datetime.now(UTC))
+
+
+async def ask(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> Answer:
+    """Send a message as an update and give what happened.
+
+    Raises MessageRefused where it makes no sense, UnknownSubscription where there is none.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            answer: Answer = await handle_of(client, subscription_id).execute_update(
+                signal, payload, result_type=Answer
+            )
+        except WorkflowUpdateFailedError as failed:
+            raise MessageRefused(str(failed.cause)) from None
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                entries = await after_the_end(books, subscription_id, signal, payload, datetime.now(UTC))
+                raise MessageRefused("; ".join(str(e.fields.get("why", e.what)) for e in entries)) from None
+            if attempt == TRIES:
+                raise
+        else:
+            return answer
+    raise AssertionError("unreachable")
+
+
+async def after_the_end(
+    books: Books, subscription_id: str, signal: str, payload: dict[str, Any], now: datetime
+) -> list[Entry]:
+    """Refuse a message to a subscription that has ended, and write that down. Raises UnknownSubscription."""
+    view = await books.view(subscription_id)
+    if view is None or not view.ended:
+        raise UnknownSubscription(
+            f"subscription {subscription_id!r} is not running here. Nothing was done and no money moved. "
+            "Look for its id in the list of subscriptions (`cli.py find`), or start it."
+        )
+    entries = await books.timeline(subscription_id)
+    state = _ended(view, len(entries))
+    policy = published(await books.policy_of(subscription_id))
+    decision = decide(state, MessageReceived(signal, (payload,), now), policy)
+    digests = [e.digest for e in decision.effects if hasattr(e, "digest")]
+    if digests and await books.known_messages(subscription_id, tuple(digests)):
+        return []
+    batch = Batch(f"{subscription_id}/after/{len(entries):06d}", view, decision.effects)
+    await books.write(batch)
+    return [effect for effect in decision.effects if isinstance(effect, Entry)]

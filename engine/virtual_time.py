@@ -1,0 +1,92 @@
+"""Move a subscription's own clock, on development servers: in bounded hops, each checked where it landed.
+
+The server skips time while nothing is in flight, so a hop lets every deadline on its way happen in its order. Two facts
+of the server shape this (measured): an unbounded hop overshoots by years, and one that ends a few hundredths of a second
+after a continue-as-new by a month. So hops are bounded, end before a tie, and the clock is read back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from engine.begin import handle_of
+from workflows.run import Seen
+from workflows.subscription import SubscriptionWorkflow
+
+STEP = timedelta(days=91)
+SKIPS = 100_000  # per hop; the server's own limit of 200 would silently stop in the second year of a monthly life
+TOLERANCE = timedelta(seconds=1)  # landings are 10 to 70 ms late
+TIE = timedelta(seconds=2)  # a message due at a deadline's instant is delivered this long before it
+SETTLE_SECONDS = 120.0  # real time; the slowest deadline, with retries, takes under a second
+POLL_SECONDS = 0.01
+
+
+class ClockOvershot(Exception):
+    """The virtual clock went past where it was sent; what happened after that point must not be believed."""
+
+
+class NotSettled(Exception):
+    """The subscription did not come to rest; says what it was still doing."""
+
+
+class VirtualTime:
+    """Drives the clocks of subscriptions started through `client`, each its own."""
+
+    def __init__(self, client: Client) -> None:
+        self._skipper = TimeSkipper(
+            client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS)
+        )
+        self.client = self._skipper.client
+
+    async def hop(self, subscription_id: str, to: datetime) -> Seen | None:
+        """Let everything happen that is due until business time `to`; gives the state there, None once it has ended.
+
+        A `to` that lies in the past of its clock changes nothing. Raises ClockOvershot, NotSettled.
+        """
+        handle = handle_of(self.client, subscription_id)
+        while True:
+            seen = await settled(handle)
+            if seen is None:
+                return None
+            left = to - datetime.fromisoformat(seen.clock)
+            if left <= timedelta(0):
+                return seen
+            try:
+                await self._skipper.fast_forward(handle, min(left, STEP))
+            except RPCError as error:
+                if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
+                    continue  # it ended, or continued as new under our hands; look again
+                raise
+            landed = await settled(handle)
+            if landed is not None and datetime.fromisoformat(landed.clock) > to + TOLERANCE:
+                raise ClockOvershot(
+                    f"subscription {subscription_id}: sent to {to.isoformat()}, landed at {landed.clock}. "
+                    "Play it again from the beginning."
+                )
+
+
+async def settled(handle: WorkflowHandle[SubscriptionWorkflow, str]) -> Seen | None:
+    """Wait until nothing is being worked on; gives the state, or None once the subscription has ended.
+
+    Raises NotSettled after SETTLE_SECONDS.
+    """
+    last = "nothing was heard of it"
+    deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        try:
+            seen = await handle.query(SubscriptionWorkflow.seen)
+            if not seen.busy:
+                if seen.state.standing != "ended":
+                    return seen
+                if (await handle.describe()).status == WorkflowExecutionStatus.COMPLETED:
+                    return None
+            last = f"busy at {seen.clock}, next {seen.next_what!r} at {seen.next_at}"
+        except (RPCError, WorkflowQueryFailedError) as error:  # between two runs there is nobody to ask
+            last = str(error)
+        await asyncio.sleep(POLL_SECONDS)
+    raise NotSettled(f"{handle.id} did not come to rest within {SETTLE_SECONDS:.0f} s: {last}")

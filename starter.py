@@ -1,0 +1,214 @@
+"""The platform's hand: start subscriptions, tell their future, show the whole thing.
+
+    python starter.py start SUBSCRIPTION.json        one subscription, or many from a .jsonl file
+    python starter.py simulate SCENARIO.json         a life in virtual time (--json, --engine temporal)
+    python starter.py forecast SCENARIO.json         what comes after the scenario's end
+    python starter.py demo                           `make run`
+
+Exit status: 0 done, 1 something could not be done, 2 the input is invalid (one clear line on stderr).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from domain.opening import InvalidTerms
+from domain.policy import Policy
+from domain.scenario import InvalidScenario, Scenario, read_scenario
+from domain.timeline import as_data, as_lines, final, final_line
+from policies.load import InvalidPolicy, load
+
+FILE_LIMIT = 20_000_000  # bytes; a thousand messages take 200,000
+EXIT_INVALID = 2
+
+app = typer.Typer(
+    help="Start subscriptions and tell their future.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Engine = Literal["core", "temporal"]
+ScenarioFile = Annotated[Path, typer.Argument(help="A scenario in the contract's format.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+@app.command()
+def simulate(
+    file: ScenarioFile,
+    as_json: AsJson = False,
+    engine: Annotated[str, typer.Option(help="core: the decision code alone; temporal: the real workflow.")] = "core",
+) -> None:
+    """Play a scenario in virtual time and print its timeline."""
+    if engine not in ("core", "temporal"):
+        _refuse(f"--engine {engine!r}: expected core or temporal")
+    scenario, policy = _scenario(file)
+    if engine == "core":
+        from domain.simulate import simulate as play
+
+        try:
+            played = play(scenario, policy)
+        except InvalidTerms as error:
+            _refuse(f"{file}: {error}")
+        entries, ending = played.entries, final(played.state)
+        said = final_line(played.state)
+    else:
+        entries, ending = _on_temporal(file, scenario, policy)
+        said = "; ".join(f"{name} {value}" for name, value in ending.items())
+    timezone = scenario.terms.customer.timezone
+    if as_json:
+        print(json.dumps({"timeline": as_data(entries, timezone), "final": ending}))
+    else:
+        if scenario.title:
+            print(scenario.title)
+        for line in as_lines(entries, timezone, scenario.terms.currency, coloured=sys.stdout.isatty()):
+            print(line)
+        print(f"\n{said}  (times in {timezone})")
+    if engine == "temporal":
+        _leave()
+
+
+@app.command()
+def forecast(file: ScenarioFile, as_json: AsJson = False) -> None:
+    """Play a scenario to its end, then tell what comes next: if nothing is paid, and if everything is."""
+    from domain.forecast import forecast as foretell
+    from domain.simulate import simulate as play
+
+    scenario, policy = _scenario(file)
+    try:
+        state = play(scenario, policy).state
+    except InvalidTerms as error:
+        _refuse(f"{file}: {error}")
+    futures = foretell(state, policy, scenario.until)
+    timezone = state.timezone
+    told = {"if_nothing_is_paid": futures.if_nothing_is_paid, "if_everything_is": futures.if_everything_is}
+    if as_json:
+        print(json.dumps({name: as_data(entries, timezone) for name, entries in told.items()}))
+        return
+    for name, entries in told.items():
+        print(f"{name.replace('_', ' ').capitalize()}:")
+        lines = as_lines(entries, timezone, state.currency, coloured=sys.stdout.isatty())
+        print("\n".join(lines) if lines else "nothing more")
+        print()
+
+
+@app.command()
+def start(
+    file: Annotated[Path, typer.Argument(help="One subscription (.json), or one on each line (.jsonl).")],
+    policy: Annotated[str, typer.Option(help="Its policy, where the file does not say.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Start subscriptions: each once, however often it is asked."""
+    from engine.starting import NotStarted, start_all
+
+    wanted = _subscriptions(file, policy)
+    try:
+        started = asyncio.run(start_all(wanted, show=not as_json and sys.stderr.isatty()))
+    except NotStarted as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+    if as_json:
+        print(json.dumps([{"id": s.id, "how": s.how} for s in started]))
+    else:
+        for how in ("started", "running", "ended"):
+            ids = [s.id for s in started if s.how == how]
+            if ids:
+                print(f"{len(ids)} {how}: {', '.join(ids[:5])}{' ...' if len(ids) > 5 else ''}")
+    _leave()
+
+
+@app.command()
+def demo(once: Annotated[bool, typer.Option("--once", help="End after showing.")] = False) -> None:
+    """Servers, worker and a handful of lives on this machine, with the Temporal UI to look at them."""
+    from engine.demo import show
+
+    try:
+        asyncio.run(show(once=once))
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    _leave()
+
+
+def _scenario(file: Path) -> tuple[Scenario, Policy]:
+    try:
+        scenario = read_scenario(_json(file))
+        return scenario, load(scenario.policy, file.resolve().parent)
+    except (InvalidScenario, InvalidPolicy) as error:
+        _refuse(f"{file}: {error}")
+
+
+def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:
+    """Each line's or the file's object: a `subscription` as in a scenario, with its `policy` beside it."""
+    if file.suffix == ".jsonl":
+        lines = enumerate(_text(file).splitlines(), start=1)
+        said = [(f"{file}:{number}", _parsed(f"{file}:{number}", line)) for number, line in lines if line.strip()]
+    else:
+        said = [(str(file), _json(file))]
+    wanted = []
+    for place, one in said:
+        if not isinstance(one, dict) or not isinstance(one.get("subscription"), dict):
+            _refuse(f"{place}: expected an object with `subscription` and `policy`")
+        wanted.append({"place": place, "policy": one.get("policy") or policy, "subscription": one["subscription"]})
+        if not wanted[-1]["policy"]:
+            _refuse(f"{place}: policy: missing; say it in the file or with --policy")
+    return wanted
+
+
+def _json(file: Path) -> object:
+    return _parsed(str(file), _text(file))
+
+
+def _text(file: Path) -> str:
+    try:
+        if file.stat().st_size > FILE_LIMIT:
+            _refuse(f"{file}: more than {FILE_LIMIT} bytes")
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        _refuse(f"{file}: cannot be read: {error.strerror}")
+    except UnicodeDecodeError:
+        _refuse(f"{file}: expected UTF-8 text")
+
+
+def _parsed(place: str, text: str) -> object:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        _refuse(f"{place}: {error}; expected JSON")
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _on_temporal(file: Path, scenario: Scenario, policy: Policy) -> tuple[Any, dict[str, object]]:
+    from engine.enact import play
+    from engine.stage import stage
+
+    async def on_stage() -> tuple[Any, dict[str, object]]:
+        async with stage() as parts:
+            return await play(parts, scenario, policy)
+
+    try:
+        return asyncio.run(on_stage())
+    except InvalidTerms as error:
+        _refuse(f"{file}: {error}")
+
+
+def _refuse(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    raise typer.Exit(EXIT_INVALID)
+
+
+def _leave() -> NoReturn:
+    """End without the interpreter's own teardown, which can crash after a Temporal worker (temporalio #300)."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,98 @@
+"""From what a decision wants to the activity that does it: names, timeouts and retries, in one table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Optional
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityHandle
+
+with workflow.unsafe.imports_passed_through():
+    from domain import errands
+    from domain.effects import Batch
+    from domain.errands import (
+        CarriedOut,
+        ChargeOutcome,
+        ChargeRequest,
+        FactsAnswer,
+        FactsRequest,
+        LookUpOutcome,
+        LookUpRequest,
+        MessageRequest,
+        PaymentRequest,
+    )
+    from domain.events import PaymentFacts
+
+BOOKS = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=5))
+"""The books must be written: retried until the database is back. A gateway's silence is an answer, not a failure."""
+
+PARTIES = RetryPolicy(initial_interval=timedelta(seconds=10), maximum_interval=timedelta(minutes=30))
+"""Mail, platform, agency: retried until acknowledged; an outage of a day costs some 50 attempts."""
+
+BOOKS_TIMEOUT = timedelta(seconds=60)
+CHARGE_TIMEOUT = timedelta(seconds=120)  # two transactions, and a gateway that answers within its own 30 s
+SUMMARY_LIMIT = 200  # characters; the server refuses longer ones than 400 bytes
+DELIVERY_TIMEOUT = timedelta(seconds=120)
+
+
+async def carry_out(batch: Batch, summary: str) -> CarriedOut:
+    """Write a batch and try its deliveries once."""
+    done: CarriedOut = await _do(errands.CARRY_OUT, batch, CarriedOut, BOOKS_TIMEOUT, summary)
+    return done
+
+
+async def charge(request: ChargeRequest, summary: str) -> ChargeOutcome:
+    """Charge under a derived key, between two commits."""
+    outcome: ChargeOutcome = await _do(errands.CHARGE, request, ChargeOutcome, CHARGE_TIMEOUT, summary)
+    return outcome
+
+
+async def look_up_charge(request: LookUpRequest, summary: str) -> LookUpOutcome:
+    """Ask what became of a charge, by its key."""
+    outcome: LookUpOutcome = await _do(errands.LOOK_UP_CHARGE, request, LookUpOutcome, CHARGE_TIMEOUT, summary)
+    return outcome
+
+
+async def read_facts(request: FactsRequest, summary: str) -> FactsAnswer:
+    """Read usage, and evidence of unapplied money."""
+    facts: FactsAnswer = await _do(errands.READ_FACTS, request, FactsAnswer, BOOKS_TIMEOUT, summary)
+    return facts
+
+
+async def look_up_payment(request: PaymentRequest, summary: str) -> PaymentFacts | None:
+    """Find a payment in the ledger."""
+    found: PaymentFacts | None = await _do(
+        errands.LOOK_UP_PAYMENT, request, Optional[PaymentFacts], BOOKS_TIMEOUT, summary
+    )
+    return found
+
+
+async def look_up_message(request: MessageRequest, summary: str) -> tuple[str, ...]:
+    """Find which messages have been taken in before."""
+    known: tuple[str, ...] = await _do(errands.LOOK_UP_MESSAGE, request, tuple[str, ...], BOOKS_TIMEOUT, summary)
+    return known
+
+
+async def _do(activity: str, request: object, answer: Any, timeout: timedelta, summary: str) -> Any:
+    """Activities are called by name, so that no workflow module can reach what they reach."""
+    return await workflow.execute_activity(
+        activity,
+        request,
+        result_type=answer,
+        start_to_close_timeout=timeout,
+        retry_policy=BOOKS,
+        summary=summary[:SUMMARY_LIMIT],
+    )
+
+
+def deliver(party: str, subscription_id: str) -> ActivityHandle[None]:
+    """Start delivering what is pending for a party; the handle ends when all of it has been acknowledged."""
+    return workflow.start_activity(
+        errands.DELIVERIES[party],
+        subscription_id,
+        start_to_close_timeout=DELIVERY_TIMEOUT,
+        retry_policy=PARTIES,
+        summary=f"deliver: {party}",
+    )

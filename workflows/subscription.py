@@ -1,0 +1,337 @@
+"""One subscription as one durable workflow: wait, decide, have it done, remember, continue as new.
+
+The main loop is the only place that changes the state. Handlers put messages into the inbox; messages are taken in
+before any deadline is acted on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from domain import effects, messages, support
+    from domain.agenda import Item, agenda, due_on_text, next_item
+    from domain.decide import decide
+    from domain.effects import Batch, Decision, Effect, Entry, Question
+    from domain.errands import (
+        DELIVERIES,
+        ChargeRequest,
+        FactsRequest,
+        LookUpRequest,
+        MessageRequest,
+        PaymentRequest,
+    )
+    from domain.events import (
+        ChargeAnswered,
+        ChargeLookedUp,
+        DeadlinePassed,
+        Event,
+        FactsRead,
+        MessageLookedUp,
+        MessageReceived,
+        PaymentLookedUp,
+    )
+    from domain.forecast import forecast
+    from domain.messages import Refused
+    from domain.money import decimal_text
+    from domain.published import published
+    from domain.subscription import Subscription
+    from domain.timeline import local_text
+
+from workflows import perform
+from workflows.attributes import attributes
+from workflows.doors import plain, with_doors
+from workflows.page import page
+from workflows.run import Answer, Futures, Heard, Run, Seen, Told
+
+ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
+DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on
+DRAIN_LIMIT = 8_000  # events; beyond it the inbox travels along instead of being emptied first (hard limit: 51,200)
+
+
+@workflow.defn(name="subscription")
+@with_doors
+class SubscriptionWorkflow:
+    """The life of one subscription, from its first billing date to the last cent of debt."""
+
+    @workflow.init
+    def __init__(self, run: Run) -> None:
+        self.state = run.state
+        self.policy = published(run.state.policy)
+        self.offset = timedelta(seconds=run.offset_seconds)
+        self.turns = run.turns
+        self.inbox: list[tuple[Heard, list[Answer] | None]] = [(heard, None) for heard in run.inbox]
+        self.recent: list[Entry] = []
+        self.pending: dict[str, asyncio.Task[None]] = {}
+        self.again: set[str] = set()
+        self.given_up: set[str] = set()
+        self.busy = True
+        self.billed = False
+        self.shown = attributes(self.state, next_item(self.state, self.policy))
+
+    @workflow.run
+    async def run(self, run: Run) -> str:
+        """Live until nothing is owed, placed or pending; gives the last standing."""
+        self._deliver(run.undelivered)
+        self._show()
+        while True:
+            upcoming = await self._work()
+            if self.state.standing == "ended" and await self._at_rest():
+                self._show()
+                return self.state.standing
+            if self._should_continue():
+                if await self._at_rest(DELIVERY_PATIENCE):
+                    self._continue_as_new()
+                if workflow.info().get_current_history_length() > DRAIN_LIMIT:
+                    self._continue_as_new()
+                continue
+            await self._wait(upcoming)
+
+    async def _work(self) -> Item | None:
+        """Take in every message, then act on every deadline that has come; gives the next one."""
+        self.busy = True
+        while True:
+            if self.inbox:
+                heard, answers = self.inbox.pop(0)
+                at = datetime.fromisoformat(heard.at)
+                happened = await self._turn(MessageReceived(heard.signal, heard.payloads, at), heard.signal)
+                if answers is not None:
+                    answers.append(self._answer(happened))
+                continue
+            upcoming = next_item(self.state, self.policy)
+            if upcoming is None or upcoming.at > self._now() or self.state.standing == "ended":
+                self.busy = False
+                self._show()
+                return upcoming
+            await self._turn(DeadlinePassed(self._now()), due_on_text(upcoming, self.state))
+            self.billed = self.billed or upcoming.kind == "invoice"
+
+    async def _turn(self, event: Event, summary: str) -> list[Entry]:
+        """One event and all that its questions lead to; what it wants recorded is written before the turn ends."""
+        waiting: list[Effect] = []
+        told: list[Entry] = []
+        decision: Decision | None = decide(self.state, event, self.policy)
+        while decision is not None:
+            self.state = decision.subscription
+            waiting += decision.effects
+            told += [e for e in decision.effects if isinstance(e, Entry)]
+            if decision.question is None:
+                break
+            decision = await self._ask(decision.question, waiting, summary)
+        if waiting:
+            carried = await perform.carry_out(self._batch(waiting), f"record: {summary}")
+            self._deliver(carried.undelivered)
+        self.recent = (self.recent + told)[-ENTRIES_KEPT:]
+        return told
+
+    async def _ask(self, question: Question, waiting: list[Effect], summary: str) -> Decision | None:
+        """Put a question; everything waiting is recorded with it, before the world is asked. Gives what follows."""
+        id_, zone = self.state.id, self.state.timezone
+        if isinstance(question, effects.Charge):
+            return await self._charge(question, waiting)
+        batch = self._batch(waiting) if waiting else None
+        waiting.clear()
+        event: Event
+        match question:
+            case effects.LookUpCharge():
+                request = LookUpRequest(id_, zone, batch, question)
+                outcome = await perform.look_up_charge(request, f"look up charge {question.charge_key}")
+                self._deliver(outcome.undelivered)
+                event = ChargeLookedUp(outcome.outcome, outcome.reason, self._now())
+            case effects.ReadFacts():
+                facts = await perform.read_facts(FactsRequest(id_, batch, question), f"before {summary}: usage, money")
+                self._deliver(facts.undelivered)
+                event = FactsRead(facts.used, facts.evidence, self._now())
+            case effects.LookUpPayment(reference):
+                found = await perform.look_up_payment(
+                    PaymentRequest(id_, batch, reference), f"look up payment {reference}"
+                )
+                event = PaymentLookedUp(found, self._now())
+            case effects.LookUpMessage(digests):
+                known = await perform.look_up_message(MessageRequest(id_, batch, digests), "seen before?")
+                event = MessageLookedUp(known, self._now())
+        return decide(self.state, event, self.policy)
+
+    async def _charge(self, question: effects.Charge, waiting: list[Effect]) -> Decision:
+        """Charge, and let the activity record what an approval leads to, so that a healthy month is one activity."""
+        batch = self._batch(waiting) if waiting else None
+        waiting.clear()
+        approved = decide(self.state, ChargeAnswered("approved", None, self._now()), self.policy)
+        if_approved = None
+        if approved.question is None:
+            if_approved = self._batch(approved.effects, approved.subscription, "/approved")
+        amount = f"{decimal_text(question.minor, question.currency)} {question.currency}"
+        outcome = await perform.charge(
+            ChargeRequest(self.state.id, self.state.timezone, batch, question, if_approved),
+            f"charge {question.invoice}, {question.role}: {amount}",
+        )
+        self._deliver(outcome.undelivered)
+        if outcome.outcome != "approved":
+            return decide(self.state, ChargeAnswered(outcome.outcome, outcome.reason, self._now()), self.policy)
+        if if_approved is None:
+            return approved
+        self.recent = (self.recent + [e for e in approved.effects if isinstance(e, Entry)])[-ENTRIES_KEPT:]
+        return Decision(approved.subscription, (), None, approved.wake_at, approved.standing_changed_to)
+
+    def _batch(self, waiting: Sequence[Effect], state: Subscription | None = None, suffix: str = "") -> Batch:
+        """What is waiting, under the next key; `state` is the one it leads to, if that is not the present one."""
+        self.turns += 1
+        after = state or self.state
+        upcoming = None if after.asked_for else next_item(after, self.policy)
+        view = effects.view_of(after, upcoming.at if upcoming else None, upcoming.what if upcoming else "")
+        return Batch(f"{after.id}/{self.turns:06d}{suffix}", view, effects.condensed(waiting))
+
+    def _deliver(self, parties: tuple[str, ...]) -> None:
+        """Keep delivering to parties that have not acknowledged; one activity at a time for each."""
+        for party in parties:
+            if party in self.pending and not self.pending[party].done():
+                self.again.add(party)
+            elif party in DELIVERIES:
+                self.pending[party] = asyncio.create_task(self._deliver_to(party))
+
+    async def _deliver_to(self, party: str) -> None:
+        while True:
+            self.again.discard(party)
+            try:
+                await perform.deliver(party, self.state.id)
+            except ActivityError as failed:
+                workflow.logger.error("delivery to %s was given up in this run: %s", party, failed.cause)
+                self.given_up.add(party)
+                return
+            if party not in self.again:
+                return
+
+    def _undelivered(self) -> tuple[str, ...]:
+        return tuple(party for party, task in self.pending.items() if not task.done())
+
+    def _still_to_reach(self) -> tuple[str, ...]:
+        return tuple(party for party in DELIVERIES if party in self.given_up or party in self._undelivered())
+
+    async def _at_rest(self, patience: timedelta | None = None) -> bool:
+        """Wait until handlers have answered and deliveries are done, at most `patience`.
+
+        False as soon as a message has come, which is worked on first. After the patience, deliveries that are still
+        pending are given up here; the next run goes on with them.
+        """
+
+        def quiet() -> bool:
+            return bool(self.inbox) or (workflow.all_handlers_finished() and not self._undelivered())
+
+        if not quiet():
+            try:
+                await workflow.wait_condition(quiet, timeout=patience, timeout_summary="parties that do not answer")
+            except asyncio.TimeoutError:
+                pass
+        return not self.inbox and workflow.all_handlers_finished()
+
+    def _should_continue(self) -> bool:
+        """Once a billing period, when its round is over, and whenever the server suggests it."""
+        return self.state.round is None and (self.billed or workflow.info().is_continue_as_new_suggested())
+
+    def _continue_as_new(self) -> None:
+        """Everything that is pending travels along: the inbox, and the parties not yet reached."""
+        inbox = tuple(heard for heard, answers in self.inbox if answers is None)
+        run = Run(self.state, self.offset.total_seconds(), self.turns, inbox, self._still_to_reach())
+        workflow.continue_as_new(
+            args=[run], search_attributes=attributes(self.state, next_item(self.state, self.policy))
+        )
+
+    async def _wait(self, upcoming: Item | None) -> None:
+        """Sleep until the next deadline or a message. The timer says what it waits for."""
+        if upcoming is None:
+            await workflow.wait_condition(lambda: bool(self.inbox))
+            return
+        try:
+            await workflow.wait_condition(
+                lambda: bool(self.inbox),
+                timeout=max(upcoming.at - self._now(), timedelta(milliseconds=1)),
+                timeout_summary=due_on_text(upcoming, self.state),
+            )
+        except asyncio.TimeoutError:
+            pass
+
+    def _show(self) -> None:
+        """Bring page and search attributes up to date; an upsert only where operators would see a difference."""
+        steps = agenda(self.state, self.policy)
+        workflow.set_current_details(page(self.state, steps, self.recent, self._still_to_reach()))
+        now = attributes(self.state, steps[0] if steps else None)
+        if now != self.shown and not self.billed:
+            changed = [pair for pair in now.search_attributes if pair not in self.shown.search_attributes]
+            workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in changed])
+            self.shown = now
+
+    def _now(self) -> datetime:
+        """Business time."""
+        return workflow.now().astimezone(UTC) + self.offset
+
+    def _answer(self, happened: list[Entry]) -> Answer:
+        state = self.state
+        accepted = not any(entry.what in ("refused", "repeated") for entry in happened)
+        return Answer(
+            accepted,
+            state.standing,
+            decimal_text(state.balance_minor, state.currency),
+            [self._told(entry) for entry in happened],
+        )
+
+    def _told(self, entry: Entry) -> Told:
+        return Told.of(entry, local_text(entry.at, self.state.timezone))
+
+    def take_in(self, signal: str, payloads: tuple[object, ...]) -> None:
+        """A signal's door: whatever came is put into the inbox."""
+        heard = Heard(signal[: messages.TEXT_LIMIT], tuple(plain(p) for p in payloads[:3]), self._now().isoformat())
+        self.inbox.append((heard, None))
+
+    async def ask(self, signal: str, payload: object) -> Answer:
+        """An update's door: answered by the main loop once the message has been acted on."""
+        answers: list[Answer] = []
+        self.inbox.append((Heard(signal, (plain(payload),), self._now().isoformat()), answers))
+        await workflow.wait_condition(lambda: bool(answers))
+        return answers[0]
+
+    def judge(self, signal: str, payload: object) -> None:
+        """An update's validator: nonsense is refused before it enters history. Reads only."""
+        try:
+            message = messages.parse(
+                signal, (plain(payload),), self.state.currency, self.state.timezone, self._now()
+            )
+        except Refused as refused:
+            raise ApplicationError(str(refused), type="Refused") from None
+        why = None if self.busy else support.refusal(self.state, self.policy, message)
+        known = any(digest in self.state.seen for digest in messages.digests(message))
+        if why is not None and not known:
+            raise ApplicationError(f"{signal}: {why}", type="Refused")
+
+    @workflow.query(name="state", description="Everything the subscription knows of itself, and its business clock")
+    def seen(self) -> Seen:
+        """The state as it is."""
+        upcoming = next_item(self.state, self.policy)
+        overdue = upcoming is not None and upcoming.at <= self._now() and self.state.standing != "ended"
+        busy = self.busy or bool(self.inbox) or overdue or bool(self._undelivered())
+        return Seen(
+            self.state,
+            self._now().isoformat(),
+            local_text(upcoming.at, self.state.timezone) if upcoming else None,
+            upcoming.what if upcoming else "",
+            busy,
+            self._undelivered(),
+        )
+
+    @workflow.query(name="timeline", description="What happened in this period, and why; the whole is in the audit trail")
+    def timeline(self) -> list[Told]:
+        """The newest entries of this period."""
+        return [self._told(entry) for entry in self.recent]
+
+    @workflow.query(name="forecast", description="What happens next and when: if nothing is paid, and if everything is")
+    def forecast(self) -> Futures:
+        """Two futures from the present state."""
+        futures = forecast(self.state, self.policy, self._now())
+        return Futures(
+            [self._told(entry) for entry in futures.if_nothing_is_paid],
+            [self._told(entry) for entry in futures.if_everything_is],
+        )
