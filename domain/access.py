@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from domain.effects import TellSiblings, WithdrawMails
 from domain.policy import Standing
@@ -171,7 +172,6 @@ def _ask_support(turn: Turn, late: int) -> None:
     turn.remark("paid after a lock: reactivate or refuse")
 
 
-def _tell_siblings(turn: Turn, signal: str) -> None:
-    kind = "block-access" if signal == "block-access" else "unblock-access"
+def _tell_siblings(turn: Turn, signal: Literal["block-access", "unblock-access"]) -> None:
     reason = f"unpaid: {turn.state.id}"
-    turn.effects.append(TellSiblings(turn.tiding_key("siblings"), kind, reason, turn.at))
+    turn.effects.append(TellSiblings(turn.tiding_key("siblings"), signal, reason, turn.at))

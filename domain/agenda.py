@@ -149,7 +149,6 @@ def _natural(state: Subscription, policy: Policy, rung: Rung) -> datetime | None
             return since_when[number - 1] if len(since_when) >= number else None
         case "balance_above":
             return _crossed(overdue, number)
-    return None
 
 
 def oldest_of(overdue: tuple[Invoice, ...]) -> Invoice:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain import access, debts, ending, ladder, ledger, messages, rounds, support
-from domain.agenda import Item, next_item, weekly_round_after
-from domain.effects import Decision, KeepMessage, KeepUnapplied, LookUpMessage, LookUpPayment
+from domain.agenda import Item, next_item, oldest_of, weekly_round_after
+from domain.effects import Decision, Effect, KeepMessage, KeepUnapplied, LedgerEntry, LookUpMessage, LookUpPayment, View
 from domain.events import (
     ChargeAnswered,
     ChargeLookedUp,
@@ -22,10 +22,11 @@ from domain.events import (
     MessageReceived,
     PaymentLookedUp,
 )
+from domain.keys import short_digest
 from domain.messages import Message, Refused
 from domain.periods import first_of_month
 from domain.policy import Policy
-from domain.subscription import Facts, PendingMessage, Subscription
+from domain.subscription import Facts, PendingMessage, PolicyName, Subscription
 from domain.turn import BY_POLICY, Turn
 
 SEEN_LIMIT = 64  # messages remembered in the state; older ones are looked up in the ledger, so none is done twice
@@ -47,21 +48,7 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
             f"{policy.version} ({policy.digest[:12]}). Nothing was decided and no money moved. "
             "Deploy a worker that carries the version named first."
         )
-    match event:
-        case DeadlinePassed(at):
-            turn = _deadline(state, policy, at)
-        case MessageReceived():
-            turn = _message(state, policy, event)
-        case ChargeAnswered():
-            turn = _of_round(state, policy)
-            rounds.charge_answered(turn, event)
-        case ChargeLookedUp():
-            turn = _of_round(state, policy)
-            rounds.charge_looked_up(turn, event)
-        case FactsRead():
-            turn = _facts(state, policy, event)
-        case PaymentLookedUp() | MessageLookedUp():
-            turn = _looked_up(state, policy, event)
+    turn = _turn(state, event, policy)
     if turn.question is None and turn.state.asked_for is not None:
         turn.change(asked_for=None)
     upcoming = None if turn.question else next_item(turn.state, policy)
@@ -69,6 +56,52 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
     return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None, changed)
 
 
+
+
+def refused_after_the_end(view: View, entries: int, event: MessageReceived, policy: Policy) -> tuple[Effect, ...]:
+    """What a message to a subscription that has ended leads to: its refusal, and unapplied money where it brought some.
+
+    `view` is how the subscription ended, `entries` how many lines its timeline has. Whoever records this has to see
+    first whether the message was recorded before: a `KeepMessage` among the effects carries its digest.
+    """
+    ended = Subscription(
+        id=view.subscription_id,
+        customer_id=view.customer_id,
+        client_number=view.client_number,
+        timezone=view.timezone,
+        locale="",
+        plan=view.plan,
+        price_minor=0,
+        currency=view.currency,
+        instalments=0,
+        starts_on=event.at.date(),
+        primary="bank_transfer",
+        secondary=None,
+        policy=PolicyName(policy.name, policy.version, policy.digest),
+        standing="ended",
+        entries=entries,
+    )
+    return decide(ended, event, policy).effects
+
+
+def _turn(state: Subscription, event: Event, policy: Policy) -> Turn:
+    match event:
+        case DeadlinePassed(at):
+            return _deadline(state, policy, at)
+        case MessageReceived():
+            return _message(state, policy, event)
+        case ChargeAnswered():
+            turn = _of_round(state, policy)
+            rounds.charge_answered(turn, event)
+            return turn
+        case ChargeLookedUp():
+            turn = _of_round(state, policy)
+            rounds.charge_looked_up(turn, event)
+            return turn
+        case FactsRead():
+            return _facts(state, policy, event)
+        case PaymentLookedUp() | MessageLookedUp():
+            return _looked_up(state, policy, event)
 
 
 def _deadline(state: Subscription, policy: Policy, now: datetime) -> Turn:
@@ -135,7 +168,7 @@ def _facts(state: Subscription, policy: Policy, event: FactsRead) -> Turn:
     if item is None:
         raise AssertionError(f"subscription {state.id}: facts were read, but nothing is due")
     overdue = state.overdue()
-    month = first_of_month(ladder.oldest_of(overdue).missed_on) if overdue else None
+    month = first_of_month(oldest_of(overdue).missed_on) if overdue else None
     known = Facts(item.at, month, event.used, event.evidence)
     turn = Turn(replace(state, facts=known, asked_for=None), policy, item.at, BY_POLICY, item.why)
     _act(turn, item, item.at)
@@ -195,7 +228,9 @@ def _refuse(turn: Turn, signal: str, why: str, message: Message | None) -> Turn:
             turn.say("unapplied", amount=turn.amount(message.minor()), reference=message.text("reference"))
             money = KeepUnapplied(message.text("reference"), message.minor(), message.text("channel"), turn.at)
             turn.effects.append(money)
-            turn.post("unapplied", *ledger.unapplied(money.channel, money.minor, money.reference))
+            key = f"{turn.state.id}/unapplied/{short_digest(money.reference)}"
+            postings = ledger.unapplied(money.channel, money.minor, money.reference)
+            turn.effects.append(LedgerEntry(key, turn.at, "unapplied", postings, turn.by, turn.because))
         _remember(turn, message)
     else:
         turn.remark(f"refused {signal[: messages.TEXT_LIMIT]}: {why}"[: messages.TEXT_LIMIT])

@@ -19,17 +19,21 @@ def cancel_by_ladder(turn: Turn, effect: Cancel, oldest: Invoice) -> None:
 
     Where the plan has been cancelled already, only the debt is judged: what begins after that day is voided.
     """
-    match effect.as_of:
-        case "previous_month_end":
-            effective_on = first_of_month(oldest.missed_on) - DAY
-        case "month_end":
-            effective_on = last_of_month(oldest.missed_on)
-        case "now":
-            effective_on = last_day_before(turn.at, turn.state.timezone)
+    effective_on = _last_day(turn, effect, oldest)
     if turn.state.ended is None:
         cancel(turn, effective_on, effect.as_of == "previous_month_end", "ladder")
     else:
         _void_after(turn, effective_on)
+
+
+def _last_day(turn: Turn, effect: Cancel, oldest: Invoice) -> date:
+    match effect.as_of:
+        case "previous_month_end":
+            return first_of_month(oldest.missed_on) - DAY
+        case "month_end":
+            return last_of_month(oldest.missed_on)
+        case "now":
+            return last_day_before(turn.at, turn.state.timezone)
 
 
 def terminate(turn: Turn, effect: Terminate, run: tuple[Invoice, ...]) -> None:

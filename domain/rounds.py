@@ -53,8 +53,8 @@ def charge_answered(turn: Turn, event: ChargeAnswered) -> None:
     if this is None:
         return
     invoice, round_, role, method = this
-    retried = invoice.unresolved is not None
-    if not retried:
+    retried = invoice.unresolved
+    if retried is None:
         said = {"reason": event.reason} if event.reason else {}
         turn.say(
             "charge",
@@ -67,13 +67,13 @@ def charge_answered(turn: Turn, event: ChargeAnswered) -> None:
     key = charge_key(invoice.number, invoice.rounds, role)
     match event.outcome:
         case "approved":
-            _approved(turn, invoice, key, method)
+            _approved(turn, invoice, key, method, retried.minor if retried else invoice.open_minor)
             _next_charge(turn, event.at)
         case "declined":
             _declined(turn, invoice, round_, method, event.reason, event.at)
             _next_charge(turn, event.at)
         case "unknown":
-            pending = invoice.unresolved or Unresolved(
+            pending = retried or Unresolved(
                 key, role, method, invoice.open_minor, round_.at, event.at, looked_up=0
             )
             turn.keep(replace(invoice, unresolved=pending))
@@ -93,6 +93,11 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             _next_charge(turn, event.at)
         case "declined":
             _declined(turn, invoice, round_, method, event.reason, event.at)
+            _next_charge(turn, event.at)
+        case "not_found" if pending.minor > invoice.open_minor:
+            # It never arrived, and money came meanwhile: what is left is another debt, under another key.
+            turn.keep(replace(invoice, unresolved=None))
+            turn.change(round=replace(round_, invoice=None, role=None))
             _next_charge(turn, event.at)
         case "not_found" if pending.looked_up == 0:
             # It never arrived: the same key may be asked once more, and can still not be charged twice.
@@ -160,8 +165,7 @@ def _look_up(turn: Turn, invoice: Invoice, pending: Unresolved, at: datetime) ->
     turn.ask(question, "look_up")
 
 
-def _approved(turn: Turn, invoice: Invoice, key: str, method: MethodKind, minor: int | None = None) -> None:
-    taken = invoice.open_minor if minor is None else minor
+def _approved(turn: Turn, invoice: Invoice, key: str, method: MethodKind, taken: int) -> None:
     if invoice.unresolved is not None:
         invoice = replace(invoice, unresolved=None)
         turn.keep(invoice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 from domain import access, debts, ending, rounds
 from domain.events import PaymentFacts
@@ -172,6 +173,8 @@ def _received(turn: Turn, message: Message) -> None:
     match channel:
         case "card" | "paypal" | "bank_transfer" | "agency":
             debts.receive(turn, message.minor(), channel, message.text("reference"), invoice)
+        case _:
+            raise AssertionError(f"channel {channel!r} was not refused by the reader of messages")
     access.settle(turn)
 
 
@@ -247,8 +250,8 @@ def _end_hold(turn: Turn, message: Message) -> None:
 
 
 def _set_choice(turn: Turn, message: Message) -> None:
-    choice = message.text("choice")
-    if turn.state.episode is not None and choice in ("cancel", "keep_trying"):
+    choice: Literal["cancel", "keep_trying"] = "cancel" if message.text("choice") == "cancel" else "keep_trying"
+    if turn.state.episode is not None:
         turn.change(episode=replace(turn.state.episode, choice=choice))
         turn.say("choice_at_month_end", choice=choice)
 

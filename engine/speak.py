@@ -12,11 +12,10 @@ from temporalio.client import Client, RPCError, WorkflowUpdateFailedError
 from temporalio.service import RPCStatusCode
 
 from adapters.postgres.books import Books
-from domain.decide import decide
-from domain.effects import Batch, Entry, View
+from domain.decide import refused_after_the_end
+from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
-from domain.published import published
-from domain.subscription import PolicyName, Subscription
+from domain.published import any_version
 from engine.begin import handle_of
 from workflows.run import Answer
 
@@ -75,12 +74,10 @@ async def after_the_end(
             "Look for its id in the list of subscriptions (`cli.py find`), or start it."
         )
     entries = await books.timeline(subscription_id)
-    state = _ended(view, len(entries))
-    policy = published(await books.policy_of(subscription_id))
-    decision = decide(state, MessageReceived(signal, (payload,), now), policy)
-    digests = [e.digest for e in decision.effects if hasattr(e, "digest")]
-    if digests and await books.known_messages(subscription_id, tuple(digests)):
+    event = MessageReceived(signal, (payload,), now)
+    effects = refused_after_the_end(view, len(entries), event, any_version(view.policy, view.policy_version))
+    digests = tuple(effect.digest for effect in effects if isinstance(effect, KeepMessage))
+    if digests and await books.known_messages(subscription_id, digests):
         return []
-    batch = Batch(f"{subscription_id}/after/{len(entries):06d}", view, decision.effects)
-    await books.write(batch)
-    return [effect for effect in decision.effects if isinstance(effect, Entry)]
+    await books.write(Batch(f"{subscription_id}/after/{len(entries):06d}", view, effects))
+    return [effect for effect in effects if isinstance(effect, Entry)]
