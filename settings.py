@@ -51,9 +51,9 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
     found: dict[str, tuple[object, str]] = {}
     if named or path.exists():
         found = {name: (value, str(path)) for name, value in _read(path).items()}
-    for key, value in env.items():
+    for key, text in env.items():
         if key.startswith(PREFIX) and key != f"{PREFIX}SETTINGS":
-            found[key.removeprefix(PREFIX).lower()] = (value, key)
+            found[key.removeprefix(PREFIX).lower()] = (text, key)
     values: dict[str, object] = {}
     for name, (value, source) in found.items():
         if name not in NAMES:

@@ -161,15 +161,15 @@ def reopen(turn: Turn, invoice: Invoice, minor: int, paid_back: PaidPart | None)
 
 def write_off(turn: Turn) -> None:
     """Write everything open off. It can be undone; it is no payment, but an instalment written off counts as received."""
-    before = turn.state.invoices
+    before, gone = turn.state.invoices, []
     turn.say("written_off", amount=turn.amount(turn.state.open_minor))
     for invoice in before:
         turn.post("written off", *ledger.written_off(invoice.number, invoice.open_minor))
         _count_received(turn, invoice, invoice.open_minor, in_full=True)
-        written_off = invoice.written_off_minor + invoice.open_minor
-        turn.keep(replace(invoice, open_minor=0, written_off_minor=written_off, placed_minor=0))
-    kept = (*turn.state.written_off, WriteOff(turn.at, before))[-WRITE_OFFS_KEPT:]
-    turn.change(written_off=kept)
+        now = replace(invoice, written_off_minor=invoice.written_off_minor + invoice.open_minor, placed_minor=0)
+        turn.keep(replace(now, open_minor=0))
+        gone.append(now)
+    turn.change(written_off=(*turn.state.written_off, WriteOff(turn.at, tuple(gone)))[-WRITE_OFFS_KEPT:])
     _settle_placements(turn, {i.number: i for i in before}, recall=True, because="written off")
 
 
@@ -181,7 +181,8 @@ def undo_write_off(turn: Turn) -> None:
     for before in latest.invoices:
         turn.post("write-off undone", *ledger.written_off(before.number, -before.open_minor))
         now = turn.state.invoice(before.number) or replace(before, open_minor=0)
-        reopen(turn, replace(now, written_off_minor=before.written_off_minor), before.open_minor, paid_back=None)
+        left = now.written_off_minor - before.open_minor
+        reopen(turn, replace(now, written_off_minor=left), before.open_minor, paid_back=None)
     apply_credit(turn)
 
 

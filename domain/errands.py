@@ -21,7 +21,7 @@ LOOK_UP_MESSAGE = "look_up_message"
 DELIVERIES: dict[str, str] = {
     "platform": "deliver_commands",
     "agency": "deliver_to_agency",
-    "siblings": "deliver_to_siblings",
+    "siblings": "tell_siblings",
     "mail": "deliver_mails",
 }
 """The activity that delivers what is pending for each party, in the order in which parties are served."""

@@ -155,7 +155,7 @@ class Commitment:
 class WriteOff:
     at: datetime
     invoices: tuple[Invoice, ...]
-    """Each as it stood before."""
+    """Each as it stands now, but for `open_minor`, which is what was written off of it here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,3 +111,15 @@ class Turn:
             others.append(invoice)
         self.change(invoices=tuple(sorted(others, key=lambda i: i.ordinal)))
         self.effects.append(KeepInvoice(invoice))
+        if any(i.number == invoice.number for w in self.state.written_off for i in w.invoices):
+            self._keep_in_write_offs(invoice)
+
+    def _keep_in_write_offs(self, invoice: Invoice) -> None:
+        """What a write-off remembers must not grow stale: undoing it owes the invoice again as it stands then."""
+        kept = []
+        for write_off in self.state.written_off:
+            same = [replace(invoice, open_minor=i.open_minor) if i.number == invoice.number else i for i in write_off.invoices]
+            left = tuple(i for i in same if not i.voided)
+            if left:
+                kept.append(replace(write_off, invoices=left))
+        self.change(written_off=tuple(kept))

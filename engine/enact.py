@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from adapters.simulated.script import load_world
+from adapters.simulated.world import load_world
 from domain.effects import Entry, View
 from domain.money import decimal_text
 from domain.policy import Policy

@@ -6,6 +6,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import get_args
 
 import yaml
 from pydantic import ValidationError
@@ -188,20 +189,24 @@ def _rung(rung: model.Rung) -> say.Rung:
         trigger = say.Trigger("end_of_month")
     else:
         ((kind, number),) = rung.when.model_dump(exclude_unset=True).items()
-        trigger = say.Trigger(kind, number)
+        trigger = say.Trigger(next(known for known in get_args(say.TriggerKind) if known == kind), number)
     conditions = rung.if_.model_dump(exclude_none=True)
     return say.Rung(
         id=rung.rung,
         why=rung.why,
         when=trigger,
-        conditions=tuple(say.Condition(_CONDITIONS.get(kind, kind), wanted) for kind, wanted in conditions.items()),
+        conditions=tuple(say.Condition(_condition(kind), wanted) for kind, wanted in conditions.items()),
         then=tuple(effect for then in rung.then for effect in _effects(then)),
         warns=rung.warns,
         days_after_warning=rung.days_after_warning,
     )
 
 
-_CONDITIONS: dict[str, say.ConditionKind] = {"at_month_end": "choice", "customer_for_days": "customer_days"}
+def _condition(kind: str) -> say.ConditionKind:
+    """The domain's word for a condition; two of them read better in a policy than in a rule."""
+    renamed = {"at_month_end": "choice", "customer_for_days": "customer_days"}.get(kind, kind)
+    found: say.ConditionKind = next(known for known in get_args(say.ConditionKind) if known == renamed)
+    return found
 
 
 def _effects(then: model.Then) -> list[say.RungEffect]:

@@ -6,10 +6,11 @@ one policy serves many currencies.
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from domain.policy import CancelAsOf, Standing
 
@@ -39,8 +40,23 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-OneOrMoreNames = Annotated[list[Name], BeforeValidator(_listed), Field(min_length=1, max_length=20)]
-OneOrMoreTemplates = Annotated[list[Template], BeforeValidator(_listed), Field(min_length=1, max_length=5)]
+def _clock(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_CLOCK, value):
+        raise ValueError('expected a quoted local time such as "00:00"')
+    return value
+
+
+_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
+LocalTime = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK}$"})]
+
+OneOrMoreNames = Annotated[
+    Annotated[list[Name], Field(min_length=1, max_length=20)],
+    BeforeValidator(_listed, json_schema_input_type=Name | list[Name]),
+]
+OneOrMoreTemplates = Annotated[
+    Annotated[list[Template], Field(min_length=1, max_length=5)],
+    BeforeValidator(_listed, json_schema_input_type=Template | list[Template]),
+]
 
 
 class Said(BaseModel):
@@ -52,7 +68,7 @@ class Bill(Said):
 
     every: Literal["month"]
     in_: Literal["advance", "arrears"] = Field(alias="in", description="for the period that begins, or just ended")
-    at: time = Field(description="local time of day at which invoices are issued")
+    at: LocalTime = Field(description="local time of day at which invoices are issued")
     due_after_days: Days
     new_customer_due_after_days: Days | None = Field(
         default=None, description="while no invoice has been paid in full by money; default: as due_after_days"
@@ -176,8 +192,8 @@ class Office(Said):
     """Office hours. Weekdays by their English short names."""
 
     days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
-    from_: time = Field(alias="from")
-    until: time
+    from_: LocalTime = Field(alias="from")
+    until: LocalTime
     timezone: str
 
 

@@ -68,6 +68,8 @@ class Seen:
 
     state: Subscription
     clock: str
+    """Business time of the latest task; the server's clock may have moved on since."""
+    offset_seconds: float
     next_at: str | None
     next_what: str
     busy: bool

@@ -316,6 +316,7 @@ class SubscriptionWorkflow:
         return Seen(
             self.state,
             self._now().isoformat(),
+            self.offset.total_seconds(),
             local_text(upcoming.at, self.state.timezone) if upcoming else None,
             upcoming.what if upcoming else "",
             busy,

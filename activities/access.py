@@ -1,0 +1,30 @@
+"""What could not be told at once to those who hold access: the platform, and the customer's other subscriptions."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.delivery import Deliveries
+
+
+class AccessActivities:
+    """Two deliveries, each tried again by Temporal until nothing is left."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    @activity.defn(name="deliver_commands")
+    async def deliver_commands(self, subscription_id: str) -> None:
+        """Send every pending command, in order, until each is acknowledged.
+
+        Raises a retryable ApplicationError that says what is left.
+        """
+        await self._deliveries.deliver_all(subscription_id, "platform")
+
+    @activity.defn(name="tell_siblings")
+    async def tell_siblings(self, subscription_id: str) -> None:
+        """Block or unblock the customer's other subscriptions.
+
+        Raises a retryable ApplicationError that says what is left.
+        """
+        await self._deliveries.deliver_all(subscription_id, "siblings")

@@ -1,0 +1,22 @@
+"""Mails to the customer that could not be sent at once."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.delivery import Deliveries
+
+
+class NoticeActivities:
+    """One delivery, tried again by Temporal until nothing is left."""
+
+    def __init__(self, deliveries: Deliveries) -> None:
+        self._deliveries = deliveries
+
+    @activity.defn(name="deliver_mails")
+    async def deliver_mails(self, subscription_id: str) -> None:
+        """Send every mail that is pending and still true, in order.
+
+        Raises a retryable ApplicationError that says what is left.
+        """
+        await self._deliveries.deliver_all(subscription_id, "mail")

@@ -1,0 +1,179 @@
+"""Asking a gateway for money, at most once for each charge, whatever breaks on the way.
+
+A decline is a value. An answer that was not heard is a value, too: `unknown`, to be looked up by key before anything
+else is charged. Only what never reached the gateway is an error, and Temporal tries that again under the same key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from temporalio import activity
+
+from activities.delivery import Deliveries
+from domain.effects import Batch, Charge, LookUpCharge, Tiding
+from domain.gateways import GatewayAnswer, GatewaySilent
+
+ANSWER_SECONDS = 30.0  # a gateway answers within 10 s or so; after this the outcome is unknown, not declined
+
+
+class Attempt(Protocol):
+    """A charge as the books know it: new, started, approved, declined or unknown."""
+
+    @property
+    def state(self) -> Literal["new", "started", "approved", "declined", "unknown"]: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+class AttemptBook(Protocol):
+    """What is written down before and after a gateway is asked; a batch goes into the same transaction."""
+
+    async def write(self, batch: Batch) -> bool: ...
+    async def begin_attempt(self, charge: Charge, subscription_id: str, batch: Batch | None = None) -> Attempt: ...
+    async def complete_attempt(
+        self,
+        charge_key: str,
+        state: Literal["approved", "declined", "unknown"],
+        reason: str | None,
+        if_approved: Batch | None = None,
+    ) -> Attempt: ...
+    async def attempt(self, charge_key: str) -> Attempt | None: ...
+
+
+class Gateway(Protocol):
+    """Takes money. The same key is the same charge.
+
+    Raises GatewaySilent where a request was sent and no answer came, GatewayUnavailable where it could not be sent.
+    """
+
+    async def charge(self, charge: Charge, *, subscription_id: str, timezone: str) -> GatewayAnswer: ...
+    async def look_up(self, charge_key: str, *, subscription_id: str) -> GatewayAnswer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """Carry out `batch`, ask for `charge`, and with an approval carry out `if_approved`: what decide() says to it."""
+
+    subscription_id: str
+    timezone: str
+    batch: Batch | None
+    charge: Charge
+    if_approved: Batch | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeOutcome:
+    """The gateway's answer, and the parties that have anything left to be told."""
+
+    outcome: Literal["approved", "declined", "unknown"]
+    reason: str | None = None
+    undelivered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpRequest:
+    """Carry out `batch`, then ask what became of a charge."""
+
+    subscription_id: str
+    timezone: str
+    batch: Batch | None
+    question: LookUpCharge
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """What became of the charge: `not_found` never arrived, `unknown` nobody can tell yet."""
+
+    outcome: Literal["approved", "declined", "not_found", "unknown"]
+    reason: str | None = None
+    undelivered: tuple[str, ...] = ()
+
+
+class PaymentActivities:
+    """Both may be tried again at any point: the attempt is written down before the gateway is asked."""
+
+    def __init__(self, books: AttemptBook, gateway: Gateway, deliveries: Deliveries) -> None:
+        self._books = books
+        self._gateway = gateway
+        self._deliveries = deliveries
+
+    @activity.defn(name="charge")
+    async def charge(self, request: ChargeRequest) -> ChargeOutcome:
+        """Charge once. A call that comes again gives the answer that was given, without asking the gateway again.
+
+        Raises GatewayUnavailable where the request could not be sent: no money moved, trying again is safe.
+        """
+        charge, subscription_id = request.charge, request.subscription_id
+        attempt = await self._books.begin_attempt(charge, subscription_id, request.batch)
+        if _tells(request.batch):
+            await self._deliveries.deliver(subscription_id)  # a gateway that is away must not keep back a lock
+        state, reason = attempt.state, attempt.reason
+        if state == "new":
+            state, reason = await self._ask(request)
+        elif state == "started":
+            state, reason = await self._find_or_ask(request)
+        stands = await self._books.complete_attempt(charge.charge_key, state, reason, request.if_approved)
+        left = await self._deliveries.deliver(subscription_id)
+        match stands.state:
+            case "approved" | "declined" | "unknown" as outcome:
+                return ChargeOutcome(outcome, stands.reason, tuple(left))
+            case unfinished:
+                raise AssertionError(f"charge {charge.charge_key}: completed, yet {unfinished}; look at table attempt")
+
+    @activity.defn(name="look_up_charge")
+    async def look_up_charge(self, request: LookUpRequest) -> LookedUp:
+        """What became of a charge. Raises GatewayUnavailable where the gateway could not be asked."""
+        key, subscription_id = request.question.charge_key, request.subscription_id
+        if request.batch is not None:
+            await self._books.write(request.batch)
+        left = tuple(await self._deliveries.deliver(subscription_id))
+        known = await self._books.attempt(key)
+        if known is not None and known.state in ("approved", "declined"):
+            return LookedUp("approved" if known.state == "approved" else "declined", known.reason, left)
+        answer = await self._look_up(key, subscription_id)
+        if answer is None:
+            return LookedUp("unknown", None, left)
+        if answer.outcome != "not_found":
+            await self._books.complete_attempt(key, answer.outcome, answer.reason)
+        return LookedUp(answer.outcome, answer.reason, left)
+
+    async def _find_or_ask(
+        self, request: ChargeRequest
+    ) -> tuple[Literal["approved", "declined", "unknown"], str | None]:
+        """Somebody began this charge and may have asked: look it up, and ask only where it never arrived."""
+        answer = await self._look_up(request.charge.charge_key, request.subscription_id)
+        if answer is None:
+            return "unknown", None
+        if answer.outcome == "not_found":
+            return await self._ask(request)
+        return answer.outcome, answer.reason
+
+    async def _ask(self, request: ChargeRequest) -> tuple[Literal["approved", "declined", "unknown"], str | None]:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._gateway.charge(
+                    request.charge, subscription_id=request.subscription_id, timezone=request.timezone
+                )
+        except (GatewaySilent, TimeoutError):
+            return "unknown", None
+        if answer.outcome == "not_found":
+            raise ValueError(
+                f"charge {request.charge.charge_key}: a gateway answered not_found to a charge; adapter fault"
+            )
+        return answer.outcome, answer.reason
+
+    async def _look_up(self, charge_key: str, subscription_id: str) -> GatewayAnswer | None:
+        """The gateway's answer, or None where it gave none in time."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._gateway.look_up(charge_key, subscription_id=subscription_id)
+        except (GatewaySilent, TimeoutError):
+            return None
+
+
+def _tells(batch: Batch | None) -> bool:
+    """Whether a batch has anything to tell."""
+    return batch is not None and any(isinstance(effect, Tiding) for effect in batch.effects)

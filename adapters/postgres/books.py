@@ -1,0 +1,236 @@
+"""The books of every subscription, in PostgreSQL: the record of money, and of what was said to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Literal
+
+from adapters.postgres import audit, batches, outbox, payments, subscriptions, unapplied
+from adapters.postgres.audit import Difference
+from adapters.postgres.payments import Attempt
+from adapters.postgres.pool import Pool
+from adapters.postgres.subscriptions import Customer
+from domain import ledger
+from domain.effects import Batch, Charge, Entry, LedgerEntry, Tiding, View
+from domain.events import PaymentFacts
+from domain.policy import Standing
+from domain.subscription import Invoice
+
+
+class Books:
+    """Each method is one transaction and may be repeated: what was written before is not written again.
+
+    All raise asyncpg.PostgresError, asyncpg.InterfaceError or OSError where the database is away or refuses a row;
+    nothing of that call is written then.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    # Decisions
+
+    async def write(self, batch: Batch) -> bool:
+        """Write everything of a batch, or nothing. False where its key is known. Raises batches.BatchConflict."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await batches.write(connection, batch)
+
+    async def payment(self, subscription_id: str, reference: str) -> PaymentFacts | None:
+        """A payment and what it pays now, newest allocation first; None where it is unknown."""
+        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
+            return await payments.payment(connection, subscription_id, reference)
+
+    async def known_messages(self, subscription_id: str, digests: Sequence[str]) -> tuple[str, ...]:
+        """Those of the digests that were taken in before, in the order given."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.known_messages(connection, subscription_id, digests)
+
+    async def used_between(self, subscription_id: str, start: date, end: date) -> bool:
+        """Whether anything was used from the local date `start` (inclusive) to `end` (exclusive)."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.used_between(connection, subscription_id, start, end)
+
+    async def possible_money(self, subscription_id: str) -> bool:
+        """Whether open, unapplied bank money may be this subscription's: by client number, name or amount."""
+        async with self._pool.acquire() as connection:
+            return await unapplied.possible_money(connection, subscription_id)
+
+    # Charges
+
+    async def begin_attempt(self, charge: Charge, subscription_id: str, batch: Batch | None = None) -> Attempt:
+        """Write the batch and that the gateway is about to be asked; gives what was known of the charge before.
+
+        Raises payments.AttemptConflict where the gateway must not be asked.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            anew = batch is None or await batches.write(connection, batch)
+            return await payments.begin_attempt(connection, charge, subscription_id, asked_anew=anew)
+
+    async def complete_attempt(
+        self,
+        charge_key: str,
+        state: Literal["approved", "declined", "unknown"],
+        reason: str | None,
+        if_approved: Batch | None = None,
+    ) -> Attempt:
+        """Write the gateway's answer and, with an approval, its batch. The first final answer stands; it is given."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await payments.complete_attempt(connection, charge_key, state, reason, if_approved)
+
+    async def attempt(self, charge_key: str) -> Attempt | None:
+        """What the books know of a charge; None where none was begun under that key."""
+        async with self._pool.acquire() as connection:
+            return await payments.attempt(connection, charge_key)
+
+    # The outbox
+
+    async def pending_tidings(self, subscription_id: str) -> dict[str, list[Tiding]]:
+        """What is still to be told, by party (platform, agency, siblings, mail), in the order of their keys."""
+        async with self._pool.acquire() as connection:
+            return await outbox.pending(connection, subscription_id)
+
+    async def begin_try(self, key: str, seconds: float) -> bool:
+        """Whether a tiding is still wanted and nobody else is sending it; then it is the caller's for `seconds`."""
+        async with self._pool.acquire() as connection:
+            return await outbox.begin_try(connection, key, seconds)
+
+    async def mark_delivered(self, key: str) -> None:
+        """The party has it."""
+        async with self._pool.acquire() as connection:
+            await outbox.mark_delivered(connection, key)
+
+    async def mark_failed_try(self, key: str, error: str) -> None:
+        """It was not delivered this time and stays pending."""
+        async with self._pool.acquire() as connection:
+            await outbox.mark_failed_try(connection, key, error)
+
+    async def mark_refused(self, key: str, error: str) -> None:
+        """The party will never take it; it is not tried again."""
+        async with self._pool.acquire() as connection:
+            await outbox.mark_refused(connection, key, error)
+
+    # Customers, usage, unapplied money
+
+    async def register(
+        self, *, customer_id: str, client_number: str, name: str, email: str, locale: str, subscription_id: str
+    ) -> None:
+        """Keep a customer's address as it is now, and that this subscription is theirs."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await subscriptions.register(
+                connection,
+                customer_id=customer_id,
+                client_number=client_number,
+                name=name,
+                email=email,
+                locale=locale,
+                subscription_id=subscription_id,
+            )
+
+    async def customer_of(self, subscription_id: str) -> Customer | None:
+        """The customer of a subscription; None where none is registered."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.customer_of(connection, subscription_id)
+
+    async def siblings(self, subscription_id: str) -> list[str]:
+        """The ids of the same customer's other subscriptions that have not ended."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.siblings(connection, subscription_id)
+
+    async def record_usage(self, subscription_id: str, on: date, kind: str) -> None:
+        """Note that something was used on a local date; again on that date is no harm."""
+        async with self._pool.acquire() as connection:
+            await subscriptions.record_usage(connection, subscription_id, on, kind)
+
+    async def keep_unapplied(
+        self,
+        *,
+        source: str,
+        reference: str,
+        minor: int,
+        currency: str,
+        channel: str,
+        at: datetime,
+        client_number: str | None = None,
+        name: str | None = None,
+    ) -> int | None:
+        """Keep money that could not be matched, and enter it in the ledger; its id, or None where it is known."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            money_id = await unapplied.keep(
+                connection,
+                source=source,
+                reference=reference,
+                minor=minor,
+                currency=currency,
+                channel=channel,
+                at=at,
+                client_number=client_number,
+                name=name,
+            )
+            if money_id is not None:
+                postings = ledger.unapplied(channel, minor, reference)
+                entry = LedgerEntry(f"unapplied/{money_id}", at, "unapplied", postings, source, "not matched")
+                await batches.write_ledger(connection, [entry], None, currency)
+            return money_id
+
+    async def resolve_unapplied(
+        self, money_id: int, state: Literal["applied", "returned"], *, by: str, reason: str, at: datetime
+    ) -> None:
+        """Take money out of the unapplied: it was recorded as a payment elsewhere, or sent back.
+
+        Raises unapplied.UnknownMoney where none of that id is open.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await unapplied.resolve(connection, money_id, state, by, reason)
+            postings = ledger.unapplied(row["channel"], -row["minor"], row["reference"])
+            entry = LedgerEntry(f"unapplied/{money_id}/{state}", at, f"unapplied money {state}", postings, by, reason)
+            owner = row["subscription_id"] if row["source"].startswith("subscription/") else None
+            await batches.write_ledger(connection, [entry], owner, row["currency"])
+
+    # Reading
+
+    async def timeline(self, subscription_id: str) -> list[Entry]:
+        """Everything that happened to a subscription, in order: the audit trail."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.timeline(connection, subscription_id)
+
+    async def view(self, subscription_id: str) -> View | None:
+        """The subscription as it stood after the last batch; None before the first."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.view(connection, subscription_id)
+
+    async def find(
+        self,
+        *,
+        standings: Sequence[Standing] = (),
+        customer_id: str | None = None,
+        client_number: str | None = None,
+        attention: str | None = None,
+        after: str = "",
+        limit: int = 50,
+    ) -> list[View]:
+        """Subscriptions in the order of their ids, page by page. `attention` "" is any remark, else a part of one."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.find(
+                connection,
+                standings=standings,
+                customer_id=customer_id,
+                client_number=client_number,
+                attention=attention,
+                after=after,
+                limit=limit,
+            )
+
+    async def invoices(self, subscription_id: str) -> list[Invoice]:
+        """Every invoice as it was last kept, in order of issue."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.invoices(connection, subscription_id)
+
+    async def balances(self, subscription_id: str) -> dict[str, int]:
+        """Every account's balance (minor units), recomputed from entries; those of zero are left out."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.balances(connection, subscription_id)
+
+    async def audit(self, subscription_id: str | None = None) -> list[Difference]:
+        """What in the books does not agree, of one subscription or (None) of all; empty where everything does."""
+        async with self._pool.acquire() as connection:
+            return await audit.audit(connection, subscription_id)

@@ -1,0 +1,146 @@
+"""Payments and charge attempts: what came in, what it pays now, and what each gateway was asked and said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+
+from adapters.postgres import batches
+from adapters.postgres.pool import Connection
+from adapters.postgres.stored import invoice_of
+from domain.effects import Batch, Charge
+from domain.events import Allocated, PaymentFacts
+
+AttemptState = Literal["new", "started", "approved", "declined", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A charge as the books know it.
+
+    `new`: begun just now. `started`: begun before, by somebody who may have asked the gateway and never said so.
+    `unknown`: asked, and no answer came. `approved` and `declined` are final.
+    """
+
+    state: AttemptState
+    reason: str | None = None
+
+
+class AttemptConflict(RuntimeError):
+    """A charge must not be asked for: its key is known with another amount, or its invoice has one unresolved."""
+
+
+async def payment(connection: Connection, subscription_id: str, reference: str) -> PaymentFacts | None:
+    """A payment and what it pays now, newest allocation first; None where the ledger knows no such payment."""
+    kept = await connection.fetchrow(_PAYMENT, subscription_id, reference)
+    if kept is None:
+        return None
+    held = await connection.fetch(
+        "select allocation.minor::bigint as minor, invoice.body from allocation"
+        " join invoice on invoice.number = allocation.invoice"
+        " where allocation.subscription_id = $1 and allocation.reference = $2 and allocation.minor > 0"
+        " order by allocation.last_seq desc",
+        subscription_id,
+        reference,
+    )
+    return PaymentFacts(
+        reference=reference,
+        minor=kept["minor"],
+        reversed_minor=kept["reversed_minor"],
+        channel=kept["channel"],
+        allocations=tuple(Allocated(invoice_of(row["body"]), row["minor"]) for row in held),
+    )
+
+
+async def begin_attempt(connection: Connection, charge: Charge, subscription_id: str, *, asked_anew: bool) -> Attempt:
+    """Write down that a gateway is about to be asked; gives what was known of the charge before.
+
+    `asked_anew` says that the domain asks (again) on purpose, and this is no repetition of an earlier call: an unknown
+    outcome is then `started` once more, else it stays the answer that was given.
+
+    Raises AttemptConflict where the key is known with another amount, currency or invoice, and where another charge of
+    the same invoice is unresolved. The gateway must not be asked then.
+    """
+    try:
+        fresh = await connection.fetchval(
+            "insert into attempt (charge_key, subscription_id, invoice, role, method, minor, currency, state)"
+            " values ($1, $2, $3, $4, $5, $6, $7, 'started') on conflict (charge_key) do nothing returning true",
+            charge.charge_key,
+            subscription_id,
+            charge.invoice,
+            charge.role,
+            charge.method,
+            charge.minor,
+            charge.currency,
+        )
+    except asyncpg.UniqueViolationError:
+        raise AttemptConflict(
+            f"charge {charge.charge_key} of subscription {subscription_id}: another charge of invoice {charge.invoice} "
+            "has no known outcome yet, so the gateway was not asked and no money moved. Look that one up first."
+        ) from None
+    if fresh:
+        return Attempt("new")
+    row = await connection.fetchrow("select * from attempt where charge_key = $1 for update", charge.charge_key)
+    if row is None:
+        raise LookupError(f"charge {charge.charge_key}: its attempt was deleted while it was read; try again")
+    said, known = (charge.invoice, charge.minor, charge.currency), (row["invoice"], row["minor"], row["currency"])
+    if said != known:
+        raise AttemptConflict(
+            f"charge {charge.charge_key} of subscription {subscription_id}: asked before for {known}, now for {said} "
+            "(invoice, minor units, currency). The gateway was not asked again and no money moved this time. "
+            "A charge key must mean one charge: see domain/keys.py."
+        )
+    if row["state"] == "unknown" and asked_anew:
+        await connection.execute(
+            "update attempt set state = 'started', completed_at = null where charge_key = $1", charge.charge_key
+        )
+        return Attempt("started")
+    return Attempt(row["state"], row["reason"])
+
+
+async def complete_attempt(
+    connection: Connection,
+    charge_key: str,
+    state: Literal["approved", "declined", "unknown"],
+    reason: str | None,
+    if_approved: Batch | None,
+) -> Attempt:
+    """Write the gateway's answer down; gives the attempt as it stands now. The first final answer stands for ever.
+
+    `if_approved` is written with an approval, unless somebody has called the charge unknown in the meantime: the
+    subscription has gone on from there, and will hear of the approval when it looks the charge up.
+    """
+    row = await connection.fetchrow("select state, reason from attempt where charge_key = $1 for update", charge_key)
+    if row is None:
+        raise LookupError(f"charge {charge_key}: no attempt was begun under that key; nothing was changed")
+    before: AttemptState = row["state"]
+    now = Attempt(before, row["reason"])
+    if before == "started" or (before == "unknown" and state != "unknown"):
+        now = Attempt(state, reason)
+        await connection.execute(
+            "update attempt set state = $2, reason = $3, completed_at = now() where charge_key = $1",
+            charge_key,
+            state,
+            reason,
+        )
+    if if_approved is not None and now.state == "approved" and before != "unknown":
+        await batches.write(connection, if_approved)
+    return now
+
+
+async def attempt(connection: Connection, charge_key: str) -> Attempt | None:
+    """What the books know of a charge; None where none was begun under that key."""
+    row = await connection.fetchrow("select state, reason from attempt where charge_key = $1", charge_key)
+    return Attempt(row["state"], row["reason"]) if row else None
+
+
+_PAYMENT = """
+select payment.minor, payment.channel,
+       coalesce((select -sum(posting.minor)
+                   from posting join ledger_entry entry on entry.key = posting.entry_key
+                  where entry.subscription_id = payment.subscription_id and posting.payment = payment.reference
+                    and posting.account like 'cash:%' and posting.minor < 0), 0)::bigint as reversed_minor
+  from payment where subscription_id = $1 and reference = $2
+"""

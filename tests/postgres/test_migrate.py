@@ -1,0 +1,71 @@
+"""Migrations: applied once, in order, by one of many, and never edited."""
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from adapters.postgres.migrate import BOOKS, MigrationFailed, migrate
+from adapters.simulated.world import PARTIES
+from embedded.postgres import create_database
+
+
+@pytest.fixture
+async def empty(database_server: str, request: pytest.FixtureRequest) -> str:
+    """The DSN of a database without any table."""
+    return await create_database(database_server, f"empty_{request.node.name}"[:60])
+
+
+def _write(folder: Path, **files: str) -> tuple[Path]:
+    for name, text in files.items():
+        (folder / f"{name}.sql").write_text(text)
+    return (folder,)
+
+
+async def test_of_five_processes_one_migrates_and_four_find_it_done(empty: str) -> None:
+    applied = await asyncio.gather(*(migrate(empty, (BOOKS, PARTIES)) for _ in range(5)))
+    assert sorted(applied) == [[], [], [], [], ["0001_books.sql", "0001_simulated.sql"]]
+
+
+async def test_an_index_is_built_outside_a_transaction_while_others_wait(empty: str, tmp_path: Path) -> None:
+    folders = _write(
+        tmp_path,
+        **{
+            "0001": "create table t (i int); create function f() returns int language sql as $$ select 1; $$;",
+            "0002": "-- no-transaction\ncreate index concurrently if not exists t_i on t (i)",
+        },
+    )
+    applied = await asyncio.gather(*(migrate(empty, folders) for _ in range(4)))
+    assert sorted(applied)[-1] == ["0001.sql", "0002.sql"]
+
+
+async def test_an_edited_file_is_refused(empty: str, tmp_path: Path) -> None:
+    await migrate(empty, _write(tmp_path, a="create table t (i int)"))
+    with pytest.raises(MigrationFailed, match=r"a\.sql was edited after it was applied .* Restore the file"):
+        await migrate(empty, _write(tmp_path, a="create table t (i bigint)"))
+
+
+async def test_a_file_that_comes_too_late_is_refused(empty: str, tmp_path: Path) -> None:
+    await migrate(empty, _write(tmp_path, b="select 1"))
+    with pytest.raises(MigrationFailed, match=r"a\.sql has not been applied, but the later b\.sql has"):
+        await migrate(empty, _write(tmp_path, a="select 1"))
+
+
+async def test_a_file_that_fails_is_named_and_leaves_nothing(empty: str, tmp_path: Path) -> None:
+    folders = _write(tmp_path, a="create table t (i int)", b="create table u (i int); select nonsense")
+    with pytest.raises(
+        MigrationFailed, match=r"b\.sql failed: column \"nonsense\" does not exist.* left nothing behind"
+    ):
+        await migrate(empty, folders)
+    connection = await asyncpg.connect(empty)
+    try:
+        assert await connection.fetchval("select to_regclass('t') is not null and to_regclass('u') is null")
+    finally:
+        await connection.close()
+    assert await migrate(empty, _write(tmp_path, b="create table u (i int)")) == ["b.sql"]
+
+
+async def test_an_empty_folder_is_refused(empty: str, tmp_path: Path) -> None:
+    with pytest.raises(MigrationFailed, match=r"no \*\.sql file"):
+        await migrate(empty, (tmp_path,))
