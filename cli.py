@@ -31,7 +31,7 @@ from engine.here import Desk, desk
 from engine.speak import MessageRefused, UnknownSubscription, ask, tell
 from engine.virtual_time import ClockOvershot, NotSettled, VirtualTime
 from policies.load import InvalidPolicy
-from workflows.run import Answer, Told
+from domain.run import Answer, Told
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.delivery import Deliveries
+from domain.errands import DELIVERIES
 
 
 class AccessActivities:
@@ -13,7 +14,7 @@ class AccessActivities:
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
 
-    @activity.defn(name="deliver_commands")
+    @activity.defn(name=DELIVERIES["platform"])
     async def deliver_commands(self, subscription_id: str) -> None:
         """Send every pending command, in order, until each is acknowledged.
 
@@ -21,7 +22,7 @@ class AccessActivities:
         """
         await self._deliveries.deliver_all(subscription_id, "platform")
 
-    @activity.defn(name="tell_siblings")
+    @activity.defn(name=DELIVERIES["siblings"])
     async def tell_siblings(self, subscription_id: str) -> None:
         """Block or unblock the customer's other subscriptions.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.delivery import Deliveries
+from domain.errands import DELIVERIES
 
 
 class AgencyActivities:
@@ -13,7 +14,7 @@ class AgencyActivities:
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
 
-    @activity.defn(name="deliver_to_agency")
+    @activity.defn(name=DELIVERIES["agency"])
     async def deliver_to_agency(self, subscription_id: str) -> None:
         """Tell the agency every placement and recall that is pending, in order.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.delivery import Deliveries
+from domain.errands import DELIVERIES
 
 
 class NoticeActivities:
@@ -13,7 +14,7 @@ class NoticeActivities:
     def __init__(self, deliveries: Deliveries) -> None:
         self._deliveries = deliveries
 
-    @activity.defn(name="deliver_mails")
+    @activity.defn(name=DELIVERIES["mail"])
     async def deliver_mails(self, subscription_id: str) -> None:
         """Send every mail that is pending and still true, in order.
 

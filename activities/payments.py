@@ -7,13 +7,14 @@ else is charged. Only what never reached the gateway is an error, and Temporal t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from temporalio import activity
 
 from activities.delivery import Deliveries
-from domain.effects import Batch, Charge, LookUpCharge, Tiding
+from domain import errands
+from domain.effects import Batch, Charge, Tiding
+from domain.errands import ChargeOutcome, ChargeRequest, LookUpOutcome, LookUpRequest
 from domain.gateways import GatewayAnswer, GatewaySilent
 
 ANSWER_SECONDS = 30.0  # a gateway answers within 10 s or so; after this the outcome is unknown, not declined
@@ -53,45 +54,6 @@ class Gateway(Protocol):
     async def look_up(self, charge_key: str, *, subscription_id: str) -> GatewayAnswer: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
-    """Carry out `batch`, ask for `charge`, and with an approval carry out `if_approved`: what decide() says to it."""
-
-    subscription_id: str
-    timezone: str
-    batch: Batch | None
-    charge: Charge
-    if_approved: Batch | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeOutcome:
-    """The gateway's answer, and the parties that have anything left to be told."""
-
-    outcome: Literal["approved", "declined", "unknown"]
-    reason: str | None = None
-    undelivered: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LookUpRequest:
-    """Carry out `batch`, then ask what became of a charge."""
-
-    subscription_id: str
-    timezone: str
-    batch: Batch | None
-    question: LookUpCharge
-
-
-@dataclass(frozen=True, slots=True)
-class LookedUp:
-    """What became of the charge: `not_found` never arrived, `unknown` nobody can tell yet."""
-
-    outcome: Literal["approved", "declined", "not_found", "unknown"]
-    reason: str | None = None
-    undelivered: tuple[str, ...] = ()
-
-
 class PaymentActivities:
     """Both may be tried again at any point: the attempt is written down before the gateway is asked."""
 
@@ -100,7 +62,7 @@ class PaymentActivities:
         self._gateway = gateway
         self._deliveries = deliveries
 
-    @activity.defn(name="charge")
+    @activity.defn(name=errands.CHARGE)
     async def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Charge once. A call that comes again gives the answer that was given, without asking the gateway again.
 
@@ -123,8 +85,8 @@ class PaymentActivities:
             case unfinished:
                 raise AssertionError(f"charge {charge.charge_key}: completed, yet {unfinished}; look at table attempt")
 
-    @activity.defn(name="look_up_charge")
-    async def look_up_charge(self, request: LookUpRequest) -> LookedUp:
+    @activity.defn(name=errands.LOOK_UP_CHARGE)
+    async def look_up_charge(self, request: LookUpRequest) -> LookUpOutcome:
         """What became of a charge. Raises GatewayUnavailable where the gateway could not be asked."""
         key, subscription_id = request.question.charge_key, request.subscription_id
         if request.batch is not None:
@@ -132,13 +94,13 @@ class PaymentActivities:
         left = tuple(await self._deliveries.deliver(subscription_id))
         known = await self._books.attempt(key)
         if known is not None and known.state in ("approved", "declined"):
-            return LookedUp("approved" if known.state == "approved" else "declined", known.reason, left)
+            return LookUpOutcome("approved" if known.state == "approved" else "declined", known.reason, left)
         answer = await self._look_up(key, subscription_id)
         if answer is None:
-            return LookedUp("unknown", None, left)
-        if answer.outcome != "not_found":
+            return LookUpOutcome("unknown", None, left)
+        if known is not None and answer.outcome != "not_found":
             await self._books.complete_attempt(key, answer.outcome, answer.reason)
-        return LookedUp(answer.outcome, answer.reason, left)
+        return LookUpOutcome(answer.outcome, answer.reason, left)
 
     async def _find_or_ask(
         self, request: ChargeRequest

@@ -97,6 +97,14 @@ def finish(turn: Turn) -> None:
     turn.say("ended")
 
 
+def close_review(turn: Turn) -> None:
+    """Debt has come during a review: the standing returns to the lock in force (spec, section 6)."""
+    review = turn.state.review
+    if review is not None:
+        turn.stand(review.came_from)
+        turn.change(review=None, released_at=turn.at)
+
+
 def missed_at(invoice: Invoice) -> datetime:
     """When a past-due invoice was missed: its due instant, or the reversal that re-opened it after that."""
     if invoice.reopened_at is None or invoice.unpaid_since is None:
@@ -127,9 +135,7 @@ def _miss(turn: Turn) -> None:
     s = turn.state
     if s.episode is None:
         turn.change(episode=Episode(first_missed_at=min(missed_at(i) for i in s.invoices if i.missed)))
-    if s.standing == "awaiting_review" and s.review:
-        turn.stand(s.review.came_from)
-        turn.change(review=None, released_at=turn.at)
+    close_review(turn)
     worsen(turn, "past_due")
 
 

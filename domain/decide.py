@@ -139,6 +139,7 @@ def _act(turn: Turn, item: Item, now: datetime) -> None:
             if s.facts is None:
                 ladder.ask_facts(turn)
             elif not ladder.waits_for_evidence(turn):
+                access.close_review(turn)
                 debts.place(turn)
                 access.settle(turn)
         case "promise_lapses":

@@ -18,7 +18,7 @@ import sys
 PR_SET_PDEATHSIG = 1  # prctl(2)
 CLONE_NEWUSER = 0x10000000  # unshare(2)
 NOBODY = 65534
-INSIDE = 1000  # what the caller's user and group are called inside the namespace; any number but root's 0 would do
+INSIDE = 65534  # the caller's user and group inside the namespace: not root, and known by name on every system
 
 
 def become(account: str) -> None:

@@ -7,6 +7,7 @@ Beside the data directory `D` lie `D.log`, `D.lock` and `D.password` (mode 0600)
 import asyncio
 import importlib.util
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -152,16 +153,25 @@ def _binaries() -> Path:
 
 
 async def _account() -> Account:
-    """Who runs the server: PostgreSQL refuses root."""
-    if os.geteuid() != 0:
+    """Who runs the server: PostgreSQL refuses root, and a user that has no name (a container started with a number)."""
+    root = os.geteuid() == 0
+    if not root and _has_name(os.geteuid()):
         return "own"
     try:
         await run(
             "a trial of a user namespace", [sys.executable, "-I", "-S", "-c", ""], environment={}, account="namespace"
         )
     except ServerFailed:
-        return "nobody"
+        return "nobody" if root else "own"
     return "namespace"
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _password(data: Path, wanted: str | None) -> str:

@@ -4,6 +4,7 @@ In a directory `D` lie `D/temporal.sqlite`, `D/temporal.log` and `D/temporal.loc
 """
 
 import importlib.metadata
+import os
 import signal
 import sys
 import tempfile
@@ -28,7 +29,11 @@ from embedded.ownership import owned
 
 NAMESPACE = "default"
 RETENTION = timedelta(days=90)  # of closed runs; the server's own 24 h would forget a demo overnight
-ENVIRONMENT = {"TEMPORAL_VERSION_CHECK_DISABLED": "1"}  # nothing is asked of the network
+ENVIRONMENT = {
+    "TEMPORAL_VERSION_CHECK_DISABLED": "1",  # nothing is asked of the network
+    "HOME": "/",  # the server asks who runs it, and the user of a container may have no name; nothing is read there
+    "USER": "perennial",
+}
 DYNAMIC_CONFIG = {
     "frontend.namespaceCount": "10000",  # waiting calls (result, update) per instance; 1,200 stall a test of thousands
 }
@@ -62,14 +67,14 @@ async def temporal(
 
     `directory` keeps everything for a later start; None keeps nothing. A port of None takes a free one. The search
     attributes (name to `Text`, `Keyword`, `Int`, `Double`, `Bool`, `Datetime` or `KeywordList`) are there when the
-    block begins; those of an earlier start stay. `time_skipping` lets workflows run in virtual time. The server ends with the
-    block, and with this process even after SIGKILL; call from a thread that lives as long as the server.
+    block begins; those of an earlier start stay. `time_skipping` lets workflows run in virtual time. The server ends
+    with the block, and with this process even after SIGKILL; call from a thread that lives as long as the server.
 
     Raises AlreadyOwned when another process serves the directory, ServerFailed when the server cannot start or an
     attribute exists with another type, ValueError for a type that Temporal does not have.
     """
     wanted = {name: _attribute_type(name, kind) for name, kind in (search_attributes or {}).items()}
-    options = ["--disable-config-file", "--disable-config-env", "server", "start-dev"]
+    options = ["--disable-config-file", "--disable-config-env", "--env-file", os.devnull, "server", "start-dev"]
     async with AsyncExitStack() as stack:
         if directory is None:
             log = stack.enter_context(closing(cast(BinaryIO, tempfile.TemporaryFile(buffering=0))))  # noqa: SIM115

@@ -17,7 +17,7 @@ from domain.money import decimal_text
 from domain.opening import Terms, opened
 from domain.policy import Policy
 from workflows.attributes import attributes
-from workflows.run import Run
+from domain.run import Run
 from workflows.subscription import SubscriptionWorkflow
 
 

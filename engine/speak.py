@@ -17,7 +17,7 @@ from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
 from domain.published import any_version
 from engine.begin import handle_of
-from workflows.run import Answer
+from domain.run import Answer
 
 TRIES = 5  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
 

@@ -15,8 +15,7 @@ from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from domain.messages import DESCRIPTIONS
-
-from workflows.run import Answer
+    from domain.run import Answer
 
 PAYLOAD_LIMIT = 8_000  # characters of JSON; the largest honest message, an announcement, has 5,000
 SHOWN = 60

@@ -39,15 +39,15 @@ with workflow.unsafe.imports_passed_through():
     from domain.forecast import forecast
     from domain.messages import Refused
     from domain.money import decimal_text
+    from domain.page import page
     from domain.published import published
+    from domain.run import Answer, Futures, Heard, Run, Seen, Told
     from domain.subscription import Subscription
     from domain.timeline import local_text
 
 from workflows import perform
 from workflows.attributes import attributes
 from workflows.doors import plain, with_doors
-from workflows.page import page
-from workflows.run import Answer, Futures, Heard, Run, Seen, Told
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
 DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on

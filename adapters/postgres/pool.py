@@ -39,10 +39,8 @@ async def connected(dsn: str, *, size: int = 10, name: str = "perennial") -> Asy
         yield pool
 
 
-async def _leave_clean(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Nothing here changes a session, so that the round trip of a full reset is kept for a transaction left open."""
-    if connection.is_in_transaction():
-        await connection.reset()
+async def _leave_clean(_: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Nothing to do, and a round trip saved: nothing here changes a session, and asyncpg itself rolls back."""
 
 
 async def _teach_json(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -94,7 +94,10 @@ async def resolve(
 
 
 async def possible_money(connection: Connection, subscription_id: str) -> bool:
-    """Whether open bank money may be this subscription's: by client number, name, or the open amount of an invoice."""
+    """Whether open bank money may be this subscription's: by client number, name, or the open amount of an invoice.
+
+    An amount alone counts only where the money names no client: what says whose it is must not hold up others.
+    """
     found: bool = await connection.fetchval(_POSSIBLE, subscription_id)
     return found
 
@@ -107,7 +110,8 @@ select exists (
    where unapplied.state = 'open' and unapplied.channel = 'bank_transfer'
      and (unapplied.client_number = subscription.client_number
           or unapplied.name_key = customer.name_key and customer.name_key <> ''
-          or unapplied.currency = subscription.currency
+          or unapplied.client_number is null
+             and unapplied.currency = subscription.currency
              and unapplied.minor in (select open_minor from invoice where subscription_id = $1 and status = 'open'))
 )
 """

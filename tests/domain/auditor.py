@@ -5,7 +5,8 @@ the state says must equal what the records say, after every single decision.
 """
 
 from collections import Counter, defaultdict
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import TypeAdapter
@@ -28,6 +29,7 @@ from domain.effects import (
 )
 from domain.events import Event
 from domain.ledger import balances
+from domain.periods import local_date
 from domain.policy import Policy
 from domain.subscription import Invoice, Subscription
 
@@ -60,6 +62,9 @@ class Auditor:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.whys = {rung.why for rung in policy.ladder}
+        self.after_warning = {r.why: r.days_after_warning for r in policy.ladder if r.days_after_warning is not None}
+        self.warned_on: date | None = None
         self.decimals = 2
         self.entries: list[LedgerEntry] = []
         self.accounts: dict[str, int] = defaultdict(int)
@@ -115,6 +120,8 @@ class Auditor:
                     self._key(effect.key)
                 case _:
                     pass
+        self._kept_back(before, decision)
+        self._refused(before, decision)
         self._asked(decision)
         self._books(after)
         self._standing(after, decision)
@@ -172,6 +179,33 @@ class Auditor:
         elif self.policy.counterpart(command.command):
             assert not self.commands.get(command.command), f"{command.command} was sent twice"
             self.commands[command.command] = True
+
+    def _kept_back(self, before: Subscription, decision: Decision) -> None:
+        """No rung is climbed during a hold or a promise, and an agency never comes without its warning's distance."""
+        for entry in (e for e in decision.effects if isinstance(e, Entry)):
+            promised = before.promise is not None and entry.at < before.promise.at
+            if entry.by == "policy" and (before.hold or promised):
+                assert entry.because not in self.whys, f"{entry.what}: {entry.because}, although {before.hold or before.promise}"
+            if entry.what == "email" and entry.fields["template"] == "collections_warning":
+                self.warned_on = local_date(entry.at, before.timezone)
+            if entry.what == "collections_placed" and entry.because in self.after_warning:
+                distance = self.after_warning[entry.because]
+                assert self.warned_on is not None, "an agency without a warning"
+                assert (local_date(entry.at, before.timezone) - self.warned_on).days >= distance
+            if entry.what == "standing" and entry.because == "unpaid for 3 days":
+                since = min(i.unpaid_since for i in before.invoices if i.missed and i.unpaid_since)
+                assert (local_date(entry.at, before.timezone) - local_date(since, before.timezone)).days >= 3
+
+    def _refused(self, before: Subscription, decision: Decision) -> None:
+        """What is refused or repeated has no other effect than being written down."""
+        said = [e.what for e in decision.effects if isinstance(e, Entry)]
+        if "refused" in said or "repeated" in said:
+            after = replace(
+                decision.subscription,
+                **{name: getattr(before, name) for name in ("entries", "attention", "seen", "forgotten", "pending", "asked_for", "postings")},
+            )
+            assert after == before
+            assert said in (["refused"], ["repeated"], ["refused", "unapplied"])
 
     def _asked(self, decision: Decision) -> None:
         s = decision.subscription

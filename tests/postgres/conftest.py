@@ -20,6 +20,6 @@ async def statements(pool: Pool) -> AsyncIterator[list[str]]:
     connection: PoolConnectionProxy
     async with pool.acquire() as connection:
         connection.add_query_logger(note)
-        real = connection._con
+        real = connection._con  # type: ignore[attr-defined]  # the pool forgets the loggers of what it lends
     yield said
     real.remove_query_logger(note)

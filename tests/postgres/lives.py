@@ -17,7 +17,7 @@ from policies.load import load
 
 SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
 
-HOSTING = {
+HOSTING: dict[str, object] = {
     "policy": "hosting",
     "subscription": {
         "id": "s-1",

@@ -29,7 +29,8 @@ NUMBER = "s-1-0001"
         ),
         (
             "insert into attempt"
-            " (charge_key, subscription_id, invoice, role, method, minor, currency, state, completed_at) values ('k', 's-1', 's-1-0001', 'primary', 'card', 9, 'EUR', 'approved', now())",
+            " (charge_key, subscription_id, invoice, role, method, minor, currency, state, completed_at)"
+            " values ('k', 's-1', 's-1-0001', 'primary', 'card', 9, 'EUR', 'approved', now())",
             "payment of the approved charge k",
         ),
         (

@@ -2,7 +2,7 @@
 -- Amounts are whole minor units of the row's (or the subscription's) currency; instants are business time in UTC unless
 -- the column is called recorded_at, updated_at, started_at, completed_at, resolved_at, delivered_at or registered_at.
 
--- Who and where -------------------------------------------------------------------------------------------------------
+-- Who and where -----------------------------------------------------------------------------------------------------
 
 create table customer (            -- the only table with personal data, beside the names on unapplied money
   id            text primary key,
@@ -50,7 +50,7 @@ create table batch (               -- one row for each decision that was written
   recorded_at     timestamptz not null default now()
 );
 
--- Money ---------------------------------------------------------------------------------------------------------------
+-- Money -------------------------------------------------------------------------------------------------------------
 
 create table ledger_entry (
   key             text primary key,
@@ -86,7 +86,7 @@ begin
   select count(*), count(distinct currency), coalesce(sum(minor), 0) into lines, currencies, total
     from posting where entry_key = of_entry;
   if lines < 2 or currencies <> 1 or total <> 0 then
-    raise exception 'ledger entry % does not balance: % postings in % currencies sum to %, expected at least 2 in 1 that sum to 0',
+    raise exception 'ledger entry % does not balance: % postings in % currencies sum to %, expected 2 or more in 1 and 0',
       of_entry, lines, currencies, total using errcode = 'check_violation';
   end if;
   return null;
@@ -183,7 +183,7 @@ create table unapplied (           -- money that belongs to no open subscription
 );
 create index unapplied_open on unapplied (id) where state = 'open';
 
--- What was said and what was used --------------------------------------------------------------------------------------
+-- What was said and what was used -----------------------------------------------------------------------------------
 
 create table message (             -- digests of the messages taken in, so that a repetition is known for ever
   subscription_id text not null,
@@ -229,7 +229,7 @@ create table outbox (              -- what is to be told, by party; sent after t
 );
 create index outbox_pending on outbox (subscription_id, key) where state = 'pending';
 
--- Append-only: corrections are new entries -----------------------------------------------------------------------------
+-- Append-only: corrections are new entries --------------------------------------------------------------------------
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin

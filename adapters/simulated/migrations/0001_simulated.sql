@@ -1,6 +1,6 @@
 -- The outside parties' own books, kept apart from ours, so that they survive a crash of the worker as real ones do.
 
-create table simulated_gateway_rule (  -- what charges answer; the latest rule that fits wins, none means approved
+create table simulated_gateway_rule (  -- what charges answer; the latest that fits wins, none means approved
   id              bigint primary key generated always as identity,
   subscription_id text not null,
   role            text not null check (role in ('primary', 'secondary')),
@@ -17,7 +17,8 @@ create table simulated_gateway_fault ( -- what breaks on the way, whatever the a
   subscription_id text not null,
   first_on        date not null,
   until           date,                -- exclusive; null for ever
-  fault           text not null check (fault in ('timeout_before_commit', 'timeout_after_commit', 'slow', 'unavailable')),
+  fault           text not null check (fault in ('timeout_before_commit', 'timeout_after_commit', 'slow',
+                                                 'unavailable')),
   times           integer not null check (times > 0),  -- how many asks of one charge meet it
   seconds         double precision not null check (seconds between 0 and 600)
 );

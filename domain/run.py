@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from temporalio import workflow
-
-with workflow.unsafe.imports_passed_through():
-    from domain.effects import Entry, FieldValue
-    from domain.subscription import Subscription
+from domain.effects import Entry, FieldValue
+from domain.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from temporalio import workflow
-
-with workflow.unsafe.imports_passed_through():
-    from domain.agenda import Item
-    from domain.effects import Entry
-    from domain.money import decimal_text
-    from domain.subscription import Subscription
-    from domain.timeline import local_text, told
+from domain.agenda import Item
+from domain.effects import Entry
+from domain.money import decimal_text
+from domain.subscription import Subscription
+from domain.timeline import local_text, told
 
 STEPS_SHOWN = 5
 EVENTS_SHOWN = 8
