@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-DATA_CONVERTER = pydantic_data_converter
+from engine.convert import DATA_CONVERTER
 
 
 class Unreachable(Exception):

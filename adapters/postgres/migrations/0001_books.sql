@@ -14,7 +14,7 @@ create table customer (            -- the only table with personal data, beside 
   updated_at    timestamptz not null default now()
 );
 
-create table subscription (        -- the projection; all of it but the first three columns is null until the first batch
+create table subscription (        -- the projection; all but the first three columns is null before the first batch
   id             text primary key,
   customer_id    text not null,
   client_number  text not null,
@@ -46,7 +46,7 @@ create index subscription_with_attention on subscription (id) where cardinality(
 create table batch (               -- one row for each decision that was written; a known key is never written again
   key             text primary key,
   subscription_id text not null,
-  digest          text not null,   -- SHA-256 of the content: the same key with another content is an error, not a repeat
+  digest          text not null,   -- SHA-256 of the content: a known key with another content is an error
   recorded_at     timestamptz not null default now()
 );
 
@@ -86,7 +86,7 @@ begin
   select count(*), count(distinct currency), coalesce(sum(minor), 0) into lines, currencies, total
     from posting where entry_key = of_entry;
   if lines < 2 or currencies <> 1 or total <> 0 then
-    raise exception 'ledger entry % does not balance: % postings in % currencies sum to %, expected 2 or more in 1 and 0',
+    raise exception 'ledger entry % does not balance: % postings in % currencies sum to %, expected 2+ in 1 and 0',
       of_entry, lines, currencies, total using errcode = 'check_violation';
   end if;
   return null;

@@ -12,7 +12,7 @@ create table simulated_gateway_rule (  -- what charges answer; the latest that f
 );
 create index simulated_gateway_rule_by_subscription on simulated_gateway_rule (subscription_id, id);
 
-create table simulated_gateway_fault ( -- what breaks on the way, whatever the answer would be; the latest that fits wins
+create table simulated_gateway_fault ( -- what breaks on the way, whatever the answer is; the latest that fits wins
   id              bigint primary key generated always as identity,
   subscription_id text not null,
   first_on        date not null,
