@@ -22,7 +22,7 @@ from domain.events import (
     MessageReceived,
     PaymentLookedUp,
 )
-from domain.keys import short_digest
+from domain.keys import is_own_charge, short_digest
 from domain.messages import Message, Refused
 from domain.periods import first_of_month
 from domain.policy import Policy
@@ -184,7 +184,8 @@ def _message(state: Subscription, policy: Policy, event: MessageReceived) -> Tur
         return _refuse(Turn(state, policy, event.at, "sender", event.signal), event.signal, str(refused), None)
     turn = Turn(state, policy, message.at, message.by, message.reason or message.signal)
     names = messages.digests(message)
-    if any(name in state.seen for name in names):
+    own = message.signal == "payment-received" and is_own_charge(message.text("reference"), state.id)
+    if own or any(name in state.seen for name in names):
         return _repeated(turn, message)
     if state.forgotten and names and state.standing != "ended":
         turn.ask(LookUpMessage(names), "message", pending=_pending(message, event))

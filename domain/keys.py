@@ -19,6 +19,12 @@ def charge_key(invoice_number: str, round_number: int, role: str) -> str:
     return f"{invoice_number}/{round_number}/{role}"
 
 
+def is_own_charge(reference: str, subscription_id: str) -> bool:
+    """True for the reference of a charge that this subscription made itself: its money has been counted already."""
+    invoice, slash, rest = reference.partition("/")
+    return bool(slash) and invoice.startswith(f"{subscription_id}-") and rest.endswith(("/primary", "/secondary"))
+
+
 def workflow_id(subscription_id: str) -> str:
     """The id under which a subscription's workflow runs."""
     return f"subscription/{subscription_id}"
