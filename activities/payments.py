@@ -15,8 +15,9 @@ from activities.delivery import Deliveries
 from domain import errands
 from domain.effects import Batch, Charge, Tiding
 from domain.errands import ChargeOutcome, ChargeRequest, LookUpOutcome, LookUpRequest
-from domain.gateways import GatewayAnswer, GatewaySilent
+from domain.gateways import GatewayAnswer, GatewaySilent, GatewayUnavailable
 
+TRIES_WHILE_AWAY = 4  # some 15 s; a payment that comes meanwhile must not wait for a gateway's outage to end
 ANSWER_SECONDS = 30.0  # a gateway answers within 10 s or so; after this the outcome is unknown, not declined
 
 
@@ -66,7 +67,8 @@ class PaymentActivities:
     async def charge(self, request: ChargeRequest) -> ChargeOutcome:
         """Charge once. A call that comes again gives the answer that was given, without asking the gateway again.
 
-        Raises GatewayUnavailable where the request could not be sent: no money moved, trying again is safe.
+        Raises GatewayUnavailable where the request could not be sent: no money moved, trying again is safe. After
+        TRIES_WHILE_AWAY of these the answer is `unknown`.
         """
         charge, subscription_id = request.charge, request.subscription_id
         attempt = await self._books.begin_attempt(charge, subscription_id, request.batch)
@@ -121,6 +123,10 @@ class PaymentActivities:
                 )
         except (GatewaySilent, TimeoutError):
             return "unknown", None
+        except GatewayUnavailable:
+            if not _out_of_patience():
+                raise
+            return "unknown", None
         if answer.outcome == "not_found":
             raise ValueError(
                 f"charge {request.charge.charge_key}: a gateway answered not_found to a charge; adapter fault"
@@ -134,6 +140,18 @@ class PaymentActivities:
                 return await self._gateway.look_up(charge_key, subscription_id=subscription_id)
         except (GatewaySilent, TimeoutError):
             return None
+        except GatewayUnavailable:
+            if not _out_of_patience():
+                raise
+            return None
+
+
+def _out_of_patience() -> bool:
+    """True once a gateway that is away has been tried often enough: the subscription has other things to attend to.
+
+    The outcome is then `unknown`, and the charge is looked up by its key before it is asked for again.
+    """
+    return activity.in_activity() and activity.info().attempt >= TRIES_WHILE_AWAY
 
 
 def _tells(batch: Batch | None) -> bool:

@@ -32,6 +32,8 @@ def climb(turn: Turn, rung: Rung) -> None:
     """Act on a rung that is due. It is passed once per episode, whether or not its conditions held."""
     asks_usage = any(c.kind == "used_that_month" for c in rung.conditions)
     facts = turn.state.facts
+    if not all(_holds(turn, c, facts) for c in rung.conditions if c.kind != "used_that_month"):
+        return _mark(turn, rung)  # passed without asking anybody
     if (rung.harsh or asks_usage) and facts is None:
         return ask_facts(turn)
     if rung.harsh and waits_for_evidence(turn):

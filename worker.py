@@ -1,0 +1,61 @@
+"""Run a worker: python worker.py. Settings from the environment and perennial.toml (settings.py says which)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import asyncpg
+
+import settings
+from adapters.postgres.migrate import MigrationFailed
+from adapters.postgres.pool import connected
+from engine.connect import Unreachable, connect
+from engine.crew import crew, migrated
+from engine.here import carry_policies, known_addresses
+from engine.registered import register
+from policies.load import InvalidPolicy
+
+
+async def work(said: settings.Settings) -> None:
+    """Serve until SIGINT or SIGTERM. Raises Unreachable, MigrationFailed, InvalidPolicy before anything is served."""
+    carry_policies(said)
+    here = None if said.database_url else known_addresses(said)
+    database_url = said.database_url or (here.database_url if here else "")
+    if not database_url:
+        raise Unreachable("no database is configured. Set PERENNIAL_DATABASE_URL, or start `make run`.")
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    client = await connect(here.temporal if here else None)
+    try:
+        await migrated(database_url)
+        async with connected(database_url, size=said.database_connections) as pool:
+            await register(client)
+            async with crew(client, pool, said.task_queue, cached_workflows=said.cached_workflows):
+                print(f"serving task queue {said.task_queue!r} in namespace {client.namespace!r}", flush=True)
+                await stop.wait()
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unreachable(f"the database cannot be reached: {error}. Nothing was served.") from None
+
+
+def main() -> int:
+    """Gives the exit status: 0 stopped, 1 could not serve, 2 settings or a policy are invalid."""
+    try:
+        asyncio.run(work(settings.load()))
+    except (settings.InvalidSettings, InvalidPolicy) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (Unreachable, MigrationFailed) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # without the interpreter's own teardown, which can crash after a worker (temporalio #300)
