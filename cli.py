@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -20,18 +20,18 @@ from rich.console import Console
 from rich.table import Table
 
 import settings
-from domain.effects import View
+from domain.effects import Entry, View
 from domain.messages import DESCRIPTIONS, REQUIRED
 from domain.money import decimal_text
 from domain.periods import parse_local
 from domain.policy import Standing
-from domain.timeline import as_data, as_lines, local_text
+from domain.run import Answer, Told
+from domain.timeline import as_data, as_lines, as_list, local_text
 from engine.connect import Unreachable
 from engine.here import Desk, desk
 from engine.speak import MessageRefused, UnknownSubscription, ask, tell
 from engine.virtual_time import ClockOvershot, NotSettled, VirtualTime
 from policies.load import InvalidPolicy
-from domain.run import Answer, Told
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -69,14 +69,7 @@ def find(
     if as_json:
         _print_json([_view(view) for view in views])
         return
-    table = Table("subscription", "standing", "policy", "past due", "next", "what", "attention")
-    for view in views:
-        owed = f"{decimal_text(view.balance_minor, view.currency)} {view.currency}"
-        upcoming = local_text(view.next_at, view.timezone)[:16].replace("T", " ") if view.next_at else ""
-        table.add_row(
-            view.subscription_id, view.standing, view.policy, owed, upcoming, view.next_what, "; ".join(view.attention)
-        )
-    Console().print(table)
+    print("\n".join(as_list(views)))
 
 
 @app.command()
@@ -84,9 +77,7 @@ def show(id_: Id, as_json: AsJson = False) -> None:
     """How one subscription stands: money, what comes next, what support should look at."""
 
     async def run(at: Desk) -> tuple[View, dict[str, int], list[Any]]:
-        view = await at.books.view(id_)
-        if view is None:
-            raise UnknownSubscription(f"subscription {id_!r} is not known here. Look for it with `cli.py find`.")
+        view = await _known(at, id_)
         return view, await at.books.balances(id_), [i for i in await at.books.invoices(id_) if i.open_minor]
 
     view, balances, invoices = _with_desk(run)
@@ -116,10 +107,7 @@ def timeline(id_: Id, as_json: AsJson = False) -> None:
     """Everything that happened to a subscription, from the audit trail."""
 
     async def run(at: Desk) -> tuple[View, Any]:
-        view = await at.books.view(id_)
-        if view is None:
-            raise UnknownSubscription(f"subscription {id_!r} is not known here. Look for it with `cli.py find`.")
-        return view, await at.books.timeline(id_)
+        return await _known(at, id_), await at.books.timeline(id_)
 
     view, entries = _with_desk(run)
     if as_json:
@@ -135,16 +123,16 @@ def forecast(id_: Id, as_json: AsJson = False) -> None:
     from engine.begin import handle_of
     from workflows.subscription import SubscriptionWorkflow
 
-    async def run(at: Desk) -> Any:
-        return await handle_of(at.client, id_).query(SubscriptionWorkflow.forecast)
+    async def run(at: Desk) -> tuple[View, Any]:
+        return await _known(at, id_), await handle_of(at.client, id_).query(SubscriptionWorkflow.forecast)
 
-    futures = _with_desk(run)
+    view, futures = _with_desk(run)
     if as_json:
         _print_json(asdict(futures))
         return
     for name, told in asdict(futures).items():
         print(f"{name.replace('_', ' ').capitalize()}:")
-        _print_told([Told(**one) for one in told])
+        _print_told([Told(**one) for one in told], view)
         print()
 
 
@@ -158,9 +146,7 @@ def move(
     async def run(at: Desk) -> str:
         if not at.local:
             raise Unreachable("virtual time can be moved on a development server only; nothing was moved")
-        view = await at.books.view(id_)
-        if view is None:
-            raise UnknownSubscription(f"subscription {id_!r} is not known here.")
+        view = await _known(at, id_)
         try:
             target = parse_local(to, view.timezone)
         except ValueError as error:
@@ -224,25 +210,26 @@ def _say(signal: str) -> Callable[..., None]:
         if "message_id" in payload:
             payload["id"] = payload.pop("message_id")
 
-        async def run(at: Desk) -> Answer | None:
+        async def run(at: Desk) -> tuple[View, Answer | None]:
             if no_wait:
                 await tell(at.client, at.books, id_, signal, payload)
-                return None
-            return await ask(at.client, at.books, id_, signal, payload)
+                return await _known(at, id_), None
+            answer = await ask(at.client, at.books, id_, signal, payload)
+            return await _known(at, id_), answer
 
-        answer = _with_desk(run)
+        view, answer = _with_desk(run)
         if answer is None:
             print("sent")
             return
         if as_json:
             _print_json(asdict(answer))
         else:
-            _print_told(answer.happened)
-            print(f"standing {answer.standing}, balance {answer.balance}")
+            _print_told(answer.happened, view)
+            print(f"standing {answer.standing}, balance {answer.balance} {view.currency}")
         if not answer.accepted:
             _leave(1)
 
-    parameters = [("id_", Id, inspect.Parameter.empty)]
+    parameters: list[tuple[str, Any, Any]] = [("id_", Id, inspect.Parameter.empty)]
     for name in REQUIRED[signal]:
         listed = name == "invoices"
         parameters.append((name, Annotated[list[str] if listed else str, typer.Option(help=_HELP.get(name))], ...))
@@ -298,13 +285,20 @@ def _view(view: View) -> dict[str, Any]:
     return said
 
 
-def _print_told(told: list[Told]) -> None:
-    from domain.effects import Entry
-
-    entries = [Entry(n, datetime.fromisoformat(t.at).astimezone(UTC), t.what, t.fields, t.by, t.because)
-               for n, t in enumerate(told, start=1)]  # fmt: skip
-    for line in as_lines(entries, "UTC", "", coloured=sys.stdout.isatty()):
+def _print_told(told: list[Told], view: View) -> None:
+    entries = [
+        Entry(number, datetime.fromisoformat(t.at), t.what, t.fields, t.by, t.because)
+        for number, t in enumerate(told, start=1)
+    ]
+    for line in as_lines(entries, view.timezone, view.currency, coloured=sys.stdout.isatty()):
         print(line)
+
+
+async def _known(at: Desk, id_: str) -> View:
+    view = await at.books.view(id_)
+    if view is None:
+        raise UnknownSubscription(f"subscription {id_!r} is not known here. Look for it with `cli.py find`.")
+    return view
 
 
 def _print_json(value: object) -> None:

@@ -16,7 +16,13 @@ UNPAID = "unpaid"
 
 SEVERITY: tuple[Standing, ...] = ("active", "past_due", "locked", "account_locked", "cancelled", "in_collections")
 
-DEMANDS = ("payment_declined", "payment_reminder", "payment_reversed", "bank_transfer_instructions", "collections_warning")
+DEMANDS = (
+    "payment_declined",
+    "payment_reminder",
+    "payment_reversed",
+    "bank_transfer_instructions",
+    "collections_warning",
+)
 """Mails that ask for money; they are withdrawn, where still unsent, once nothing is past due."""
 
 

@@ -1,7 +1,7 @@
 """What will happen when, if nothing else does: the one list behind timers, search attributes, pages and forecasts.
 
 Everything is derived from facts (due, unpaid since, anchor, promise, hold); no deadline is stored twice. Ties at one
-instant are settled here: the ladder's rungs in their order, then new invoices, then one attempt round (spec, section 2).
+instant are settled here: the ladder's rungs in their order, then new invoices, then one attempt round (spec, 2).
 Messages come before all of them; the shells see to that.
 """
 

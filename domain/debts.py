@@ -160,7 +160,7 @@ def reopen(turn: Turn, invoice: Invoice, minor: int, paid_back: PaidPart | None)
 
 
 def write_off(turn: Turn) -> None:
-    """Write everything open off. It can be undone; it is no payment, but an instalment written off counts as received."""
+    """Write everything open off. It can be undone. No payment, but an instalment written off counts as received."""
     before, gone = turn.state.invoices, []
     turn.say("written_off", amount=turn.amount(turn.state.open_minor))
     for invoice in before:

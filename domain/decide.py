@@ -56,8 +56,6 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
     return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None, changed)
 
 
-
-
 def refused_after_the_end(view: View, entries: int, event: MessageReceived, policy: Policy) -> tuple[Effect, ...]:
     """What a message to a subscription that has ended leads to: its refusal, and unapplied money where it brought some.
 
@@ -256,5 +254,6 @@ def _remember(turn: Turn, message: Message) -> None:
 
 def _pending(message: Message, event: MessageReceived) -> PendingMessage:
     payload = event.payloads[0]
-    assert isinstance(payload, dict)  # `parse` has seen to it
+    if not isinstance(payload, dict):
+        raise AssertionError(f"{message.signal}: `parse` let through a payload that is no object")
     return PendingMessage(event.signal, payload, event.at)

@@ -36,7 +36,7 @@ class ChargeAnswered:
 
 @dataclass(frozen=True, slots=True)
 class ChargeLookedUp:
-    """What the gateway knows of a charge by its key; `not_found` means it never arrived, `unknown` that none can say."""
+    """What the gateway knows of a charge by its key; `not_found`: it never arrived; `unknown`: none can say."""
 
     outcome: Literal["approved", "declined", "not_found", "unknown"]
     reason: str | None

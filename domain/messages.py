@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from domain.keys import short_digest
 from domain.money import InvalidAmount, Money
@@ -17,6 +18,9 @@ from domain.periods import local_date, parse_date, parse_local
 TEXT_LIMIT = 200  # characters; a reason is a line, not an essay
 LIST_LIMIT = 20  # invoice numbers in one announcement
 FUTURE_DAYS = 1  # a message may be dated this far ahead of when it is taken in: clocks differ
+
+
+T = TypeVar("T")
 
 
 class Refused(ValueError):
@@ -41,14 +45,16 @@ class Message:
 
     def minor(self) -> int:
         """The amount, in whole minor units of the subscription's currency; positive."""
-        value = self.fields["amount"]
-        assert isinstance(value, int)
-        return value
+        return self._field("amount", int)
 
     def until(self) -> date:
         """A promise's date, in the customer's zone."""
-        value = self.fields["until"]
-        assert isinstance(value, date)
+        return self._field("until", date)
+
+    def _field(self, name: str, kind: type[T]) -> T:
+        value = self.fields[name]
+        if not isinstance(value, kind):
+            raise AssertionError(f"{self.signal}: `parse` made {value!r} of field {name}, expected {kind.__name__}")
         return value
 
 

@@ -213,9 +213,7 @@ class Reader:
         """Refuse fields that nobody read: a misspelt one must not be ignored."""
         unknown = sorted(set(self.said) - self.read)
         if unknown:
-            raise InvalidTerms(
-                f"{self.where}.{unknown[0]}: unknown field; expected {', '.join(sorted(self.read))}"
-            )
+            raise InvalidTerms(f"{self.where}.{unknown[0]}: unknown field; expected {', '.join(sorted(self.read))}")
 
 
 def _shown(value: object) -> str:

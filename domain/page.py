@@ -24,16 +24,14 @@ def page(state: Subscription, agenda: Sequence[Item], recent: Sequence[Entry], u
 
     lines = [
         f"### {state.standing.replace('_', ' ')}",
-        "",
         f"{state.policy.name} version {state.policy.version}, plan {state.plan}, {money(state.price_minor)} a month",
         "",
-        "| past due | open | credit | with collections |",
-        "|---|---|---|---|",
-        f"| {money(state.balance_minor)} | {money(state.open_minor)} | {money(state.credit_minor)} "
-        f"| {money(state.placed_minor)} |",
+        f"- past due **{money(state.balance_minor)}**",
+        f"- open {money(state.open_minor)}, credit {money(state.credit_minor)}",
+        f"- with collections {money(state.placed_minor)}",
     ]
     if state.attention:
-        lines += ["", "**Support should look at**", "", *(f"- {remark}" for remark in state.attention)]
+        lines += [f"- **support:** {remark}" for remark in state.attention]
     held = [
         *([f"held by {state.hold.by}: {state.hold.reason}"] if state.hold else []),
         *([f"promised until {state.promise.until}"] if state.promise else []),
@@ -42,7 +40,7 @@ def page(state: Subscription, agenda: Sequence[Item], recent: Sequence[Entry], u
         *([f"not yet delivered: {', '.join(undelivered)}"] if undelivered else []),
     ]
     if held:
-        lines += ["", *(f"- {line}" for line in held)]
+        lines += [f"- {line}" for line in held]
     lines += ["", f"**Next** (times in {zone})", ""]
     lines += [f"- {_when(item.at, zone)} {item.what}: {item.why}" for item in agenda[:STEPS_SHOWN]] or ["- nothing"]
     lines += ["", "**Last events**", ""]

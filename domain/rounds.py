@@ -73,9 +73,7 @@ def charge_answered(turn: Turn, event: ChargeAnswered) -> None:
             _declined(turn, invoice, round_, method, event.reason, event.at)
             _next_charge(turn, event.at)
         case "unknown":
-            pending = retried or Unresolved(
-                key, role, method, invoice.open_minor, round_.at, event.at, looked_up=0
-            )
+            pending = retried or Unresolved(key, role, method, invoice.open_minor, round_.at, event.at, looked_up=0)
             turn.keep(replace(invoice, unresolved=pending))
             _look_up(turn, invoice, pending, round_.at)
 
@@ -128,7 +126,7 @@ def _next_charge(turn: Turn, now: datetime) -> None:
     s = turn.state
     round_ = s.round
     if round_ is None:
-        return
+        return None
     invoice = s.invoices[0] if s.invoices else None
     if invoice is None or invoice.unresolved is not None:
         return _finish(turn, now)
@@ -151,9 +149,7 @@ def _next_charge(turn: Turn, now: datetime) -> None:
     return None
 
 
-def _charge(
-    turn: Turn, invoice: Invoice, role: Role, method: MethodKind, key: str, minor: int, at: datetime
-) -> None:
+def _charge(turn: Turn, invoice: Invoice, role: Role, method: MethodKind, key: str, minor: int, at: datetime) -> None:
     turn.ask(Charge(key, invoice.number, role, method, minor, turn.state.currency, at), "charge")
 
 

@@ -1,4 +1,4 @@
-"""What a subscription's workflow is started with, and what it answers. Plain JSON, also for people at the Temporal UI."""
+"""What a subscription's workflow is started with, and what it answers. Plain JSON, also for the Temporal UI."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from domain.effects import Entry
+from domain.effects import Entry, View
 from domain.money import decimal_text
 from domain.periods import local
 from domain.subscription import Subscription
@@ -91,6 +91,20 @@ def told(entry: Entry) -> tuple[str, str, str]:
         case _:
             said = ", ".join(f"{name} {value}" if name != "invoice" else value for name, value in f.items())
             return entry.what.replace("_", " "), amount, said
+
+
+def as_list(views: Iterable[View]) -> list[str]:
+    """One line for each subscription, and one for each remark that support should see, below it."""
+    listed = list(views)
+    wide = max([len("subscription"), *(len(v.subscription_id) for v in listed)]) + 2
+    lines = [f"{'subscription':<{wide}}{'standing':<17}{'policy':<16}{'past due':>16}  {'next':<18}what comes"]
+    for view in listed:
+        owed = f"{decimal_text(view.balance_minor, view.currency)} {view.currency}"
+        upcoming = local_text(view.next_at, view.timezone)[:16].replace("T", " ") if view.next_at else ""
+        line = f"{view.subscription_id:<{wide}}{view.standing:<17}{view.policy:<16}{owed:>16}  {upcoming:<18}"
+        lines.append(f"{line}{view.next_what}".rstrip())
+        lines += [f"{'':<{wide}}support: {remark}" for remark in view.attention]
+    return lines
 
 
 def final_line(state: Subscription) -> str:

@@ -118,7 +118,10 @@ class Turn:
         """What a write-off remembers must not grow stale: undoing it owes the invoice again as it stands then."""
         kept = []
         for write_off in self.state.written_off:
-            same = [replace(invoice, open_minor=i.open_minor) if i.number == invoice.number else i for i in write_off.invoices]
+            same = [
+                replace(invoice, open_minor=i.open_minor) if i.number == invoice.number else i
+                for i in write_off.invoices
+            ]
             left = tuple(i for i in same if not i.voided)
             if left:
                 kept.append(replace(write_off, invoices=left))

@@ -16,8 +16,8 @@ from domain.keys import workflow_id
 from domain.money import decimal_text
 from domain.opening import Terms, opened
 from domain.policy import Policy
-from workflows.attributes import attributes
 from domain.run import Run
+from workflows.attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
 
 

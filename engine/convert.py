@@ -5,6 +5,7 @@ Every party must use this one converter. A reader accepts both the long and the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,8 @@ from domain.run import Run
 SHORT: tuple[type, ...] = (Run,)
 """Written without the fields that have their default: two thirds of a healthy state."""
 
+SHOWN = 40  # characters of what a stranger wrote
+
 
 @lru_cache(maxsize=1024)
 def _adapter(kind: Any) -> TypeAdapter[Any]:
@@ -36,7 +39,8 @@ class JsonConverter(PydanticJSONPlainPayloadConverter):
     def to_payload(self, value: Any) -> Payload | None:
         """JSON of a value."""
         if isinstance(value, SHORT):
-            data = _adapter(type(value)).dump_json(value, exclude_defaults=True)
+            kind: Any = type(value)
+            data = _adapter(kind).dump_json(value, exclude_defaults=True)
             return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
         return super().to_payload(value)
 
@@ -52,6 +56,23 @@ class Converter(CompositePayloadConverter):
         json = JsonConverter()
         parts = DefaultPayloadConverter.default_encoding_payload_converters
         super().__init__(*(json if isinstance(part, JSONPlainPayloadConverter) else part for part in parts))
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """The values; where no type is asked for, what cannot be read is given as a text that says so.
+
+        Only signals are read without a type, and the SDK drops a signal that it cannot read, with a line in the
+        worker's log. It must come in and be refused.
+        """
+        if type_hints:
+            return super().from_payloads(payloads, type_hints)
+        return [self._anything(payload) for payload in payloads]
+
+    def _anything(self, payload: Payload) -> Any:
+        try:
+            return super().from_payloads([payload])[0]
+        except Exception:
+            encoding = payload.metadata.get("encoding", b"none")[:SHOWN].decode(errors="replace")
+            return f"{len(payload.data)} bytes that cannot be read, encoding {encoding!r}"
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=Converter)

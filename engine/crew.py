@@ -96,9 +96,7 @@ def runner() -> SandboxedWorkflowRunner:
 
 
 @asynccontextmanager
-async def crew(
-    client: Client, pool: Pool, task_queue: str, *, cached_workflows: int = 1000
-) -> AsyncIterator[Worker]:
+async def crew(client: Client, pool: Pool, task_queue: str, *, cached_workflows: int = 1000) -> AsyncIterator[Worker]:
     """A worker while the block runs. `cached_workflows` 0 replays every task from its history."""
     worker = Worker(
         client,

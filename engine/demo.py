@@ -20,9 +20,8 @@ from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool, connected
 from adapters.simulated.world import load_world
 from domain.messages import digests, parse
-from domain.money import decimal_text
 from domain.scenario import Said, Scenario, read_scenario
-from domain.timeline import as_lines, local_text
+from domain.timeline import as_lines, as_list
 from embedded.postgres import create_database, postgres
 from embedded.temporal import temporal
 from engine.begin import begin, handle_of
@@ -72,17 +71,13 @@ async def show(*, once: bool) -> None:
         async with steps.step("PostgreSQL"):
             dsn = await stack.enter_async_context(postgres(data / "postgres"))
         async with steps.step("Temporal server with its UI"):
-            server = await stack.enter_async_context(
-                temporal(data / "temporal", ui=True, search_attributes=REGISTERED)
-            )
+            server = await stack.enter_async_context(temporal(data / "temporal", ui=True, search_attributes=REGISTERED))
         async with steps.step("tables"):
             database_url = await create_database(dsn, "perennial")
             await migrated(database_url)
         pool = await stack.enter_async_context(connected(database_url, size=said.database_connections))
         client = await connect(server.address, "default")
-        await stack.enter_async_context(
-            crew(client, pool, said.task_queue, cached_workflows=said.cached_workflows)
-        )
+        await stack.enter_async_context(crew(client, pool, said.task_queue, cached_workflows=said.cached_workflows))
         addresses = Addresses(database_url, server.address, server.ui_address or "")
         keep_addresses(said, addresses)
         stack.callback((Path(said.data) / ADDRESSES).unlink, missing_ok=True)
@@ -96,7 +91,8 @@ async def show(*, once: bool) -> None:
                 await _live(virtual, pool, said, scenario, stop)
         for file in sorted(LIVES.glob("*.json")):
             await _print_life(console, books, file)
-        await _print_list(console, books)
+        print()
+        print("\n".join(as_list(await books.find())))
         _print_ways(console, addresses)
         if not once and not stop.is_set():
             console.print("\nCtrl-C stops it; `make run` goes on from here.")
@@ -121,9 +117,7 @@ def beginning(scenario: dict[str, Any], today: date) -> dict[str, Any]:
     return result
 
 
-async def _live(
-    virtual: VirtualTime, pool: Pool, said: Settings, scenario: Scenario, stop: asyncio.Event
-) -> None:
+async def _live(virtual: VirtualTime, pool: Pool, said: Settings, scenario: Scenario, stop: asyncio.Event) -> None:
     """Start a life, or go on where an earlier run left it, up to its telling moment."""
     id_, books = scenario.terms.id, Books(pool)
     policy = load(scenario.policy)
@@ -152,24 +146,13 @@ async def _print_life(console: Console, books: Books, file: Path) -> None:
     view = await books.view(file.stem)
     if view is None:
         return
-    console.print(f"\n[bold]{json.loads(file.read_text(encoding='utf-8'))['title']}[/bold]  ({view.subscription_id})", soft_wrap=True)
+    console.print(
+        f"\n[bold]{json.loads(file.read_text(encoding='utf-8'))['title']}[/bold]  ({view.subscription_id})",
+        soft_wrap=True,
+    )
     entries = await books.timeline(view.subscription_id)
     for line in as_lines(entries, view.timezone, view.currency, coloured=console.is_terminal):
         print(line)
-
-
-async def _print_list(console: Console, books: Books) -> None:
-    """One line for each, like the list in the Temporal UI."""
-    print()
-    heading = f"{'id':<6}{'standing':<17}{'policy':<15}{'past due':>14}  {'next':<18}{'what comes':<18}"
-    console.print(f"[bold]{heading}[/bold]", soft_wrap=True)
-    for view in await books.find():
-        owed = f"{decimal_text(view.balance_minor, view.currency)} {view.currency}"
-        upcoming = local_text(view.next_at, view.timezone)[:16].replace("T", " ") if view.next_at else ""
-        line = f"{view.subscription_id:<6}{view.standing:<17}{view.policy:<15}{owed:>14}  {upcoming:<18}{view.next_what}"
-        print(line.rstrip())
-        for remark in view.attention:
-            print(f"{'':<6}support: {remark}")
 
 
 def _print_ways(console: Console, addresses: Addresses) -> None:
@@ -177,6 +160,7 @@ def _print_ways(console: Console, addresses: Addresses) -> None:
     console.print(f"Temporal:    {addresses.temporal}  (temporal workflow list --address {addresses.temporal})")
     console.print("As support:  .venv/bin/python cli.py find")
     console.print("             .venv/bin/python cli.py forecast eve")
-    console.print("             .venv/bin/python cli.py reactivate eve --by support:you --reason 'paid, first time'", soft_wrap=True)
-
-
+    console.print(
+        "             .venv/bin/python cli.py reactivate eve --by support:you --reason 'paid, first time'",
+        soft_wrap=True,
+    )

@@ -13,7 +13,7 @@ from domain.policy import Policy
 from domain.published import publish
 from domain.scenario import Scenario
 from engine.begin import begin, handle_of
-from engine.speak import after_the_end
+from engine.speak import UnknownSubscription, after_the_end
 from engine.stage import TASK_QUEUE, Stage
 from engine.virtual_time import TIE, VirtualTime
 
@@ -40,7 +40,8 @@ async def play(stage: Stage, scenario: Scenario, policy: Policy) -> tuple[list[E
             await after_the_end(stage.books, id_, said.signal, said.payload, said.at)
     await time.hop(id_, scenario.until - TIE)
     view = await stage.books.view(id_)
-    assert view is not None
+    if view is None:
+        raise UnknownSubscription(f"subscription {id_!r} has written nothing; its worker's log says why")
     return await stage.books.timeline(id_), final(view)
 
 

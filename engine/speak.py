@@ -16,8 +16,8 @@ from domain.decide import refused_after_the_end
 from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
 from domain.published import any_version
-from engine.begin import handle_of
 from domain.run import Answer
+from engine.begin import handle_of
 
 TRIES = 5  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
 

@@ -44,7 +44,7 @@ async def start_all(wanted: Sequence[Mapping[str, Any]], *, show: bool) -> list[
             tasks = [asyncio.create_task(one(terms, policy)) for terms, policy in checked]
             bar = track(tasks, "Starting", console=Console(stderr=True), disable=not show)
             for task in bar:
-                started.append(await task)
+                started.append(await task)  # noqa: PERF401  # one by one: what is started so far is counted on failure
     except (Unreachable, settings_file.InvalidSettings) as error:
         raise NotStarted(f"{error} {len(started)} of {len(checked)} were started.") from None
     return started

@@ -1,21 +1,23 @@
 """Move a subscription's own clock, on development servers: in bounded hops, each checked where it landed.
 
 The server skips time while nothing is in flight, so a hop lets every deadline on its way happen in its order. Two facts
-of the server shape this (measured): an unbounded hop overshoots by years, and one that ends a few hundredths of a second
+of the server shape this (measured): an unbounded hop overshoots by years, and one that ends some hundredths of a second
 after a continue-as-new by a month. So hops are bounded, end before a tie, and the clock is read back.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
-from engine.begin import handle_of
 from domain.run import Seen
+from engine.begin import handle_of
 from workflows.subscription import SubscriptionWorkflow
 
 STEP = timedelta(days=91)
@@ -39,9 +41,7 @@ class VirtualTime:
     """Drives the clocks of subscriptions started through `client`, each its own."""
 
     def __init__(self, client: Client) -> None:
-        self._skipper = TimeSkipper(
-            client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS)
-        )
+        self._skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
         self.client = self._skipper.client
 
     async def hop(self, subscription_id: str, to: datetime) -> Seen | None:
@@ -74,6 +74,19 @@ class VirtualTime:
         """Business time as the server has it; the workflow's own clock stands still between its tasks."""
         return await self._skipper.get_current_time(handle) + timedelta(seconds=seen.offset_seconds)
 
+    async def _under_way(
+        self, handle: WorkflowHandle[SubscriptionWorkflow, str], activities: Sequence[PendingActivityInfo]
+    ) -> bool:
+        """Whether any activity is being tried now. One that waits for its next try needs the clock to go on."""
+        if not activities:
+            return False
+        clock = await self._skipper.get_current_time(handle)
+        return not all(
+            each.HasField("next_attempt_schedule_time")
+            and each.next_attempt_schedule_time.ToDatetime(tzinfo=UTC) > clock
+            for each in activities
+        )
+
     async def settled(self, handle: WorkflowHandle[SubscriptionWorkflow, str]) -> Seen | None:
         """Wait until nothing is being worked on; gives the state, or None once the subscription has ended.
 
@@ -89,8 +102,10 @@ class VirtualTime:
             if described.status == WorkflowExecutionStatus.COMPLETED:
                 return None
             raw = described.raw_description
-            if raw.pending_activities or raw.HasField("pending_workflow_task"):
-                last = "it works on a task" if raw.HasField("pending_workflow_task") else "an activity is under way"
+            if raw.HasField("pending_workflow_task"):
+                last = "it works on a task"
+            elif await self._under_way(handle, raw.pending_activities):
+                last = "an activity is under way"
             else:
                 try:
                     seen = await handle.query(SubscriptionWorkflow.seen)

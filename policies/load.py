@@ -23,7 +23,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 class InvalidPolicy(ValueError):
-    """A policy that does not exist or cannot be meant. The text has a line for each fault: file, line, value, expected."""
+    """A policy that does not exist or cannot be meant. A line for each fault: file, line, value, what was expected."""
 
 
 def shipped() -> tuple[str, ...]:
@@ -39,7 +39,9 @@ def load(name: str, beside: Path | None = None) -> say.Policy:
     known = HERE / f"{name}.yaml"
     if "/" not in name and not name.endswith((".yaml", ".yml")):
         if name not in shipped():
-            raise InvalidPolicy(f"policy {name!r}: unknown; expected one of {', '.join(shipped())}, or a path to a file")
+            raise InvalidPolicy(
+                f"policy {name!r}: unknown; expected one of {', '.join(shipped())}, or a path to a file"
+            )
         return load_file(known)
     path = Path(name) if beside is None else beside / name
     return load_file(path)
@@ -116,7 +118,7 @@ def _find(root: Node | None, where: list[str]) -> tuple[Node | None, list[str]]:
             if found is None:
                 trail += [part] if part.isidentifier() and part == where[-1] else []
                 continue
-            node = found[1] if isinstance(found[1], MappingNode | SequenceNode) else found[1]
+            node = found[1]
             trail.append(part)
         elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
             node = node.value[int(part)]
@@ -173,7 +175,9 @@ def _policy(said: model.PolicyFile, digest: str) -> say.Policy:
             else None
         ),
         keep_trying=(
-            say.KeepTrying(said.keep_trying.every_days, said.keep_trying.for_months, said.keep_trying.at_first_month_end)
+            say.KeepTrying(
+                said.keep_trying.every_days, said.keep_trying.for_months, said.keep_trying.at_first_month_end
+            )
             if said.keep_trying
             else None
         ),

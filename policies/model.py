@@ -134,7 +134,9 @@ class If(Said):
     decline: Literal["hard", "soft"] | None = Field(default=None, description="kind of the latest decline")
     tag: Name | None = None
     balance_above: Minor | None = None
-    channel: Literal["card", "paypal", "bank_transfer"] | None = Field(default=None, description="of the primary method")
+    channel: Literal["card", "paypal", "bank_transfer"] | None = Field(
+        default=None, description="of the primary method"
+    )
     usable_method: bool | None = None
 
 

@@ -1,7 +1,7 @@
 """The editors' JSON schema of the policy language, made from the model.
 
-    python -m policies.schema            write policies/policy.schema.json
-    python -m policies.schema --check    exit 1 where the file is not what the model says
+python -m policies.schema            write policies/policy.schema.json
+python -m policies.schema --check    exit 1 where the file is not what the model says
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Optional
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -64,7 +64,7 @@ async def read_facts(request: FactsRequest, summary: str) -> FactsAnswer:
 async def look_up_payment(request: PaymentRequest, summary: str) -> PaymentFacts | None:
     """Find a payment in the ledger."""
     found: PaymentFacts | None = await _do(
-        errands.LOOK_UP_PAYMENT, request, Optional[PaymentFacts], BOOKS_TIMEOUT, summary
+        errands.LOOK_UP_PAYMENT, request, PaymentFacts | None, BOOKS_TIMEOUT, summary
     )
     return found
 

@@ -7,6 +7,7 @@ before any deadline is acted on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -223,10 +224,8 @@ class SubscriptionWorkflow:
             return bool(self.inbox) or (workflow.all_handlers_finished() and not self._undelivered())
 
         if not quiet():
-            try:
+            with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(quiet, timeout=patience, timeout_summary="parties that do not answer")
-            except asyncio.TimeoutError:
-                pass
         return not self.inbox and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
@@ -246,14 +245,12 @@ class SubscriptionWorkflow:
         if upcoming is None:
             await workflow.wait_condition(lambda: bool(self.inbox))
             return
-        try:
+        with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
                 lambda: bool(self.inbox),
                 timeout=max(upcoming.at - self._now(), timedelta(milliseconds=1)),
                 timeout_summary=due_on_text(upcoming, self.state),
             )
-        except asyncio.TimeoutError:
-            pass
 
     def _show(self) -> None:
         """Bring page and search attributes up to date; an upsert only where operators would see a difference."""
@@ -297,9 +294,7 @@ class SubscriptionWorkflow:
     def judge(self, signal: str, payload: object) -> None:
         """An update's validator: nonsense is refused before it enters history. Reads only."""
         try:
-            message = messages.parse(
-                signal, (plain(payload),), self.state.currency, self.state.timezone, self._now()
-            )
+            message = messages.parse(signal, (plain(payload),), self.state.currency, self.state.timezone, self._now())
         except Refused as refused:
             raise ApplicationError(str(refused), type="Refused") from None
         why = None if self.busy else support.refusal(self.state, self.policy, message)
@@ -312,7 +307,7 @@ class SubscriptionWorkflow:
         """The state as it is."""
         upcoming = next_item(self.state, self.policy)
         overdue = upcoming is not None and upcoming.at <= self._now() and self.state.standing != "ended"
-        busy = self.busy or bool(self.inbox) or overdue or bool(self._undelivered())
+        busy = self.busy or bool(self.inbox) or overdue
         return Seen(
             self.state,
             self._now().isoformat(),
@@ -323,7 +318,9 @@ class SubscriptionWorkflow:
             self._undelivered(),
         )
 
-    @workflow.query(name="timeline", description="What happened in this period, and why; the whole is in the audit trail")
+    @workflow.query(
+        name="timeline", description="What happened in this period, and why; the whole is in the audit trail"
+    )
     def timeline(self) -> list[Told]:
         """The newest entries of this period."""
         return [self._told(entry) for entry in self.recent]

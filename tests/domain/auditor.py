@@ -185,7 +185,9 @@ class Auditor:
         for entry in (e for e in decision.effects if isinstance(e, Entry)):
             promised = before.promise is not None and entry.at < before.promise.at
             if entry.by == "policy" and (before.hold or promised):
-                assert entry.because not in self.whys, f"{entry.what}: {entry.because}, although {before.hold or before.promise}"
+                assert entry.because not in self.whys, (
+                    f"{entry.what}: {entry.because}, although {before.hold or before.promise}"
+                )
             if entry.what == "email" and entry.fields["template"] == "collections_warning":
                 self.warned_on = local_date(entry.at, before.timezone)
             if entry.what == "collections_placed" and entry.because in self.after_warning:
@@ -202,7 +204,10 @@ class Auditor:
         if "refused" in said or "repeated" in said:
             after = replace(
                 decision.subscription,
-                **{name: getattr(before, name) for name in ("entries", "attention", "seen", "forgotten", "pending", "asked_for", "postings")},
+                **{
+                    name: getattr(before, name)
+                    for name in ("entries", "attention", "seen", "forgotten", "pending", "asked_for", "postings")
+                },
             )
             assert after == before
             assert said in (["refused"], ["repeated"], ["refused", "unapplied"])
@@ -215,7 +220,9 @@ class Auditor:
                 invoice = s.invoice(charge.invoice)
                 assert invoice is not None, f"{charge.invoice} is not owed and was charged"
                 unresolved = invoice.unresolved
-                assert unresolved is None or unresolved.charge_key == charge.charge_key, "charged beside an unresolved one"
+                assert unresolved is None or unresolved.charge_key == charge.charge_key, (
+                    "charged beside an unresolved one"
+                )
                 if unresolved is None:
                     assert charge.minor == invoice.open_minor > 0, f"{charge.minor} charged, {invoice.open_minor} owed"
                 assert unresolved is not None or not s.bank_only, "charged although only bank transfer is open"
@@ -238,14 +245,19 @@ class Auditor:
         assert {a: m for a, m in recomputed.items() if a.startswith("placed:")} == placed
         assert recomputed.get("agency", 0) == -s.placed_minor
         assert recomputed.get("credit", 0) == -s.credit_minor
-        credit = {payment: -minor for (payment, account), minor in self.paid_of.items() if account == "credit" and minor}
+        credit = {
+            payment: -minor for (payment, account), minor in self.paid_of.items() if account == "credit" and minor
+        }
         assert credit == {part.reference: part.minor for part in s.credit}
         assert all(part.minor > 0 for part in s.credit)
         cash = sum(minor for account, minor in recomputed.items() if account.startswith("cash:"))
         assert cash == sum(self.payments.values()) - self.said["payment_reversed"] + self.unapplied
         assert self.said["payment_received"] == sum(self.payments.values())
         assert recomputed.get("unapplied", 0) == -self.unapplied == -self.said["unapplied"]
-        assert recomputed.get("bad_debt", 0) == self.said["written_off"] - self.said["write_off_undone"] - self._voided_bad()
+        assert (
+            recomputed.get("bad_debt", 0)
+            == self.said["written_off"] - self.said["write_off_undone"] - self._voided_bad()
+        )
         for invoice in s.invoices:
             self._invoice(invoice)
         for number, invoice in self.invoices.items():

@@ -61,13 +61,18 @@ class RandomLife:
     afterwards: Fate
     world: World
     moves: tuple[Move, ...]
+    prologue_days: int = 0
+    """How long the life runs by itself before the first move."""
 
-    def begin(self) -> tuple[Life, Auditor]:
-        """The life before its first move, with its auditor."""
+    def begin(self) -> tuple[Life, datetime]:
+        """The life, under audit, and the instant before its first move."""
         auditor = Auditor(load(self.policy))
         auditor.decimals = {"JPY": 0, "USD": 2, "KWD": 3}[self.terms.currency]
         gateway = Gateway.of(*self.fates, afterwards=self.afterwards)
-        return Life(self.policy, self.terms, gateway, self.world, auditor), auditor
+        life = Life(self.policy, self.terms, gateway, self.world, auditor)
+        assert life.wake_at is not None
+        now = life.wake_at + timedelta(days=self.prologue_days)
+        return life.play(now), now
 
 
 def make(life: Life, move: Move, now: datetime) -> datetime:
@@ -188,7 +193,8 @@ def lives(policy: str, moves: int) -> st.SearchStrategy[RandomLife]:
         RandomLife,
         policy=st.just(policy),
         terms=TERMS,
-        fates=st.lists(FATES, max_size=12).map(tuple),
+        fates=st.one_of(st.lists(FATES, max_size=12).map(tuple), st.just((APPROVED, *[DECLINED] * 20))),
+        prologue_days=st.sampled_from((0, 0, 30, 50, 80, 125)),
         afterwards=st.sampled_from((APPROVED, DECLINED, DECLINED, LOST_DECLINED)),
         world=worlds(),
         moves=st.one_of(st.lists(MOVES, max_size=5), st.lists(MOVES, min_size=moves // 2, max_size=moves)).map(tuple),
