@@ -67,8 +67,6 @@ def _read(said: object) -> Scenario:
             raise InvalidScenario(f"scenario.{name}: {on}: expected a year from 1950 to 2200")
     if (until_on - terms.starts_on).days > YEARS_LIMIT * 365.25:
         raise InvalidScenario(f"scenario.until: {until_on}: more than {YEARS_LIMIT} years after {terms.starts_on}")
-    if until_on <= terms.starts_on:
-        raise InvalidScenario(f"scenario.until: {until_on}: expected a date after starts_on, {terms.starts_on}")
     world = World(tuple(_rule(r) for r in top.readers("gateway")), tuple(_usage(u) for u in top.readers("usage")))
     messages = top.readers("messages")
     if len(messages) > MESSAGES_LIMIT:
