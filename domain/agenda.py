@@ -198,7 +198,7 @@ def _billing(state: Subscription, policy: Policy) -> list[Item]:
     period = state.next_period + (0 if policy.billing.in_advance else 1)
     at = instant(billing_date(state.starts_on, period), policy.billing.at, state.timezone)
     at = max(at + timedelta(minutes=_spread(state, policy)), state.bill_not_before or at)
-    items = [_item(at, "invoice", f"invoice {state.issued + 1}")]
+    items = [_item(at, "invoice", f"invoice {state.issued + 1}", "billing date")]
     if state.cancel_at_period_end:
         end = period
         if policy.ending.at_period_end_means == "commitment" and state.instalments:
@@ -251,10 +251,14 @@ def _clock(moment: datetime) -> time:
     return moment.time().replace(fold=0)
 
 
+def step_text(item: Item) -> str:
+    """`lock: unpaid for 3 days`: what will happen, and why."""
+    return item.what if item.why == item.what else f"{item.what}: {item.why}"
+
+
 def due_on_text(item: Item, state: Subscription) -> str:
     """`lock: 3 days unpaid, due 2026-03-18`: what an operator reads on a timer."""
-    label = item.what if item.why == item.what else f"{item.what}: {item.why}"
-    return f"{label}, due {local_date(item.at, state.timezone).isoformat()}"
+    return f"{step_text(item)}, due {local_date(item.at, state.timezone).isoformat()}"
 
 
 _A_MOMENT = timedelta(microseconds=1)

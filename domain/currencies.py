@@ -1,7 +1,7 @@
 """The currencies an amount may be in: ISO 4217 codes and their number of decimals.
 
 Funds, metals and test codes (XAU, XXX, ...) are left out, and so are the two units with four decimals (CLF, UYW):
-nobody is billed in them. `tests/domain/test_money.py` holds the table against the CLDR of Babel.
+nobody is billed in them. `tests/domain/test_money.py` holds the table against the exceptions that the standard lists.
 """
 
 _TWO_DECIMALS = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain.agenda import Item
+from domain.agenda import Item, step_text
 from domain.effects import Entry
 from domain.money import decimal_text
 from domain.subscription import Subscription
@@ -42,7 +42,7 @@ def page(state: Subscription, agenda: Sequence[Item], recent: Sequence[Entry], u
     if held:
         lines += [f"- {line}" for line in held]
     lines += ["", f"**Next** (times in {zone})", ""]
-    lines += [f"- {_when(item.at, zone)} {item.what}: {item.why}" for item in agenda[:STEPS_SHOWN]] or ["- nothing"]
+    lines += [f"- {_when(item.at, zone)} {step_text(item)}" for item in agenda[:STEPS_SHOWN]] or ["- nothing"]
     lines += ["", "**Last events**", ""]
     lines += [_event(entry, zone, currency) for entry in recent[-EVENTS_SHOWN:]] or ["- none in this period yet"]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
+    from domain import messages
     from domain.messages import DESCRIPTIONS
     from domain.run import Answer
 
@@ -63,6 +64,11 @@ def plain(payload: object) -> object:
         return f"{type(payload).__name__} of more than {PAYLOAD_LIMIT} characters"
     except (TypeError, ValueError, RecursionError):
         return f"{type(payload).__name__}: {repr(payload)[:SHOWN]}"
+
+
+def legible(name: str) -> str:
+    """A signal's name, bounded, as it may stand in books and pages: PostgreSQL refuses a text with a zero byte."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in name[: messages.TEXT_LIMIT])
 
 
 def _signal(signal: str) -> Callable[..., None]:

@@ -48,7 +48,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import perform
 from workflows.attributes import attributes
-from workflows.doors import plain, with_doors
+from workflows.doors import legible, plain, with_doors
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
 DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on
@@ -259,7 +259,11 @@ class SubscriptionWorkflow:
         now = attributes(self.state, steps[0] if steps else None)
         if now != self.shown and not self.billed:
             changed = [pair for pair in now.search_attributes if pair not in self.shown.search_attributes]
-            workflow.upsert_search_attributes([pair.key.value_set(pair.value) for pair in changed])
+            kept = {pair.key.name for pair in now.search_attributes}
+            gone = [pair.key for pair in self.shown.search_attributes if pair.key.name not in kept]
+            workflow.upsert_search_attributes(
+                [*(pair.key.value_set(pair.value) for pair in changed), *(key.value_unset() for key in gone)]
+            )
             self.shown = now
 
     def _now(self) -> datetime:
@@ -281,7 +285,7 @@ class SubscriptionWorkflow:
 
     def take_in(self, signal: str, payloads: tuple[object, ...]) -> None:
         """A signal's door: whatever came is put into the inbox."""
-        heard = Heard(signal[: messages.TEXT_LIMIT], tuple(plain(p) for p in payloads[:3]), self._now().isoformat())
+        heard = Heard(legible(signal), tuple(plain(p) for p in payloads[:3]), self._now().isoformat())
         self.inbox.append((heard, None))
 
     async def ask(self, signal: str, payload: object) -> Answer:
