@@ -12,17 +12,20 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from temporalio.client import WorkflowUpdateFailedError
 
 import settings
+from adapters.postgres.unapplied import Money
 from domain.effects import Entry, View
 from domain.messages import DESCRIPTIONS, REQUIRED
 from domain.money import decimal_text
+from domain.moving import Move
 from domain.periods import parse_local
 from domain.policy import Standing
 from domain.run import Answer, Told
@@ -199,6 +202,101 @@ def used(
         await at.books.record_usage(id_, date, kind)
 
     _with_desk(run)
+
+
+@app.command()
+def unapplied(as_json: AsJson = False) -> None:
+    """Money that belongs to no open subscription yet: it waits to be assigned or returned."""
+
+    async def run(at: Desk) -> list[Money]:
+        return await at.books.unapplied_money()
+
+    found = _with_desk(run)
+    if as_json:
+        _print_json([asdict(money) for money in found])
+        return
+    for money in found:
+        amount = f"{decimal_text(money.minor, money.currency)} {money.currency}"
+        print(f"{money.id:>6} {amount:>16}  {money.at:%Y-%m-%d}  {money.reference}  {money.client_number or ''}")
+    print(f"{len(found)} open")
+
+
+@app.command()
+def assign(
+    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
+    id_: Id,
+    by: Annotated[str, typer.Option(help="who says so")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Assign unapplied money to a subscription; said twice, it counts once."""
+
+    async def run(at: Desk) -> Answer:
+        money = await _money(at, money_id)
+        payload = {
+            "id": f"unapplied/{money_id}",
+            "amount": decimal_text(money.minor, money.currency),
+            "channel": money.channel,
+            "reference": money.reference,
+            "by": by,
+            "reason": reason,
+        }
+        view = await _known(at, id_)
+        if view.currency != money.currency:
+            raise MessageRefused(f"money {money_id} is in {money.currency}, {id_} in {view.currency}; nothing was done")
+        answer = await ask(at.client, at.books, id_, "payment-received", payload)
+        await at.books.resolve_unapplied(money_id, "applied", by=by, reason=reason, at=datetime.now(UTC))
+        return answer
+
+    answer = _with_desk(run)
+    print(f"assigned; standing {answer.standing}, balance {answer.balance}")
+
+
+@app.command("return-money")
+def return_money(
+    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
+    by: Annotated[str, typer.Option(help="who says so")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Write down that unapplied money has been sent back."""
+
+    async def run(at: Desk) -> None:
+        await _money(at, money_id)
+        await at.books.resolve_unapplied(money_id, "returned", by=by, reason=reason, at=datetime.now(UTC))
+
+    _with_desk(run)
+    print("returned")
+
+
+@app.command("move-policy")
+def move_policy(
+    id_: Id,
+    name: Annotated[str, typer.Argument(help="A policy's name.")],
+    version: Annotated[int, typer.Argument(help="Its version.")],
+    by: Annotated[str, typer.Option(help="who says so")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Let a running subscription live under another policy, or another version of its own, from now on."""
+    from engine.begin import handle_of
+
+    async def run(at: Desk) -> Answer:
+        try:
+            said = Move(name, version, by, reason)
+            moved: Answer = await handle_of(at.client, id_).execute_update("move-policy", said, result_type=Answer)
+            return moved
+        except WorkflowUpdateFailedError as failed:
+            raise MessageRefused(str(failed.cause)) from None
+
+    answer = _with_desk(run)
+    print(f"moved; standing {answer.standing}, balance {answer.balance}")
+    if not answer.accepted:
+        _leave(1)
+
+
+async def _money(at: Desk, money_id: int) -> Money:
+    found = [money for money in await at.books.unapplied_money(limit=100_000) if money.id == money_id]
+    if not found:
+        raise MessageRefused(f"money {money_id}: unknown, or applied or returned already; nothing was done")
+    return found[0]
 
 
 def _say(signal: str) -> Callable[..., None]:

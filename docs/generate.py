@@ -10,16 +10,16 @@ import re
 import sys
 import types
 from collections.abc import Callable, Iterable
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from domain.messages import DESCRIPTIONS, REQUIRED
+from domain.policy import Standing
 from policies import model
 from workflows.attributes import REGISTERED
 
@@ -34,10 +34,13 @@ MEANINGS: dict[tuple[type[BaseModel], str], str] = {
     (model.PolicyFile, "bill"): "when an invoice is made, and when it is due",
     (model.PolicyFile, "charge"): "the order in which methods are tried in a round",
     (model.PolicyFile, "grace_days"): "what a customer always has before a month end is judged, and after a reversal",
-    (model.PolicyFile, "when_declined"): "mails for an invoice's first failed round",
+    (model.PolicyFile, "when_declined"): "mails for each invoice's first failed round",
     (model.PolicyFile, "when_no_method_can_be_charged"): "the same, where nothing could be tried",
     (model.PolicyFile, "channels"): "which failures leave bank transfer as the only channel",
-    (model.PolicyFile, "keep_trying"): "attempt rounds on a fixed schedule; absent: rounds on billing and due dates only",
+    (
+        model.PolicyFile,
+        "keep_trying",
+    ): "further attempt rounds on a fixed schedule; without it there are none",
     (model.PolicyFile, "ladder"): "the rungs, in the order in which they apply at one instant",
     (model.PolicyFile, "when_paid"): "what a settled debt gives back to someone who was locked",
     (model.PolicyFile, "when_reversed"): "what follows a re-opened debt",
@@ -70,10 +73,13 @@ MEANINGS: dict[tuple[type[BaseModel], str], str] = {
     (model.Then, "terminate"): "delinquency: cancel as of the last month received, void what is open, owe a share",
     (model.Then, "collections"): "hand everything open to the agency, due or not",
     (model.Then, "charge"): "an attempt round",
-    (model.Then, "late_fee"): "an invoice of its own, due at once: an amount, a percentage of what is past due, or both",
+    (
+        model.Then,
+        "late_fee",
+    ): "a fee, due at once: an amount, a percentage of what is past due, or both",
     (model.Then, "write_off_up_to"): "write everything open off where it is at most so many minor units",
     (model.Rung, "rung"): "its name, unique in the policy",
-    (model.Rung, "when"): "the trigger: `end_of_month`, or one of the triggers below",
+    (model.Rung, "when"): "the trigger",
     (model.Rung, "if_"): "conditions; without any, the rung always applies",
     (model.Rung, "then"): "effects, in this order",
     (model.WhenPaid, "unlock"): "at once; ask support; or ask only above `review_above`",
@@ -93,6 +99,25 @@ MEANINGS: dict[tuple[type[BaseModel], str], str] = {
 """What a field means where the model itself does not say."""
 
 
+NAMED: dict[Any, str] = {model.Template: "template", Standing: "standing"}
+"""Long choices that have a paragraph of their own."""
+
+TABLED: tuple[type[BaseModel], ...] = (
+    model.Bill,
+    model.Channels,
+    model.KeepTrying,
+    model.Rung,
+    model.When,
+    model.If,
+    model.Then,
+    model.WhenPaid,
+    model.WhenReversed,
+    model.Access,
+    model.WhenCancelled,
+)
+"""Objects that have a table of their own; of others the keys are listed where they stand."""
+
+
 def meaning(owner: type[BaseModel], name: str, field: FieldInfo) -> str:
     """One field's meaning. Raises KeyError where nobody has written it down."""
     return field.description or MEANINGS[owner, name]
@@ -102,7 +127,9 @@ def kind(hint: Any, limits: Iterable[Any] = ()) -> str:
     """A type as a person who writes YAML would say it."""
     origin = get_origin(hint)
     if hint is model.LocalTime:
-        return "local time"
+        return "quoted local time"
+    if hint in NAMED:
+        return NAMED[hint]
     if origin is Annotated:
         inner, *more = get_args(hint)
         return kind(inner, (*_flat(more), *limits))
@@ -111,8 +138,8 @@ def kind(hint: Any, limits: Iterable[Any] = ()) -> str:
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in get_args(hint))
     if origin is list:
-        inner = get_args(hint)[0]
-        return f"list of {kind(inner)}"
+        inner = kind(get_args(hint)[0])
+        return f"{inner}, one or more" if inner in ("name", "template") else f"list: {inner}"
     if origin is dict:
         return "command: counterpart"
     if hint is bool:
@@ -122,7 +149,9 @@ def kind(hint: Any, limits: Iterable[Any] = ()) -> str:
     if hint is str:
         return "name" if any(getattr(limit, "pattern", None) for limit in limits) else "text"
     if isinstance(hint, type) and issubclass(hint, BaseModel):
-        return ", ".join(f"`{field.alias or name}`" for name, field in hint.model_fields.items())
+        if hint in TABLED:
+            return "see below"
+        return "object: " + ", ".join(f"`{field.alias or name}`" for name, field in hint.model_fields.items())
     return getattr(hint, "__name__", str(hint))
 
 
@@ -151,23 +180,22 @@ def default(field: FieldInfo) -> str:
 
 def fields(owner: type[BaseModel]) -> str:
     """The table of a model whose keys stand beside each other."""
-    rows = [
-        f"| `{field.alias or name}` | {_listed(owner, name, field)} | {default(field)} | {meaning(owner, name, field)} |"
-        for name, field in owner.model_fields.items()
-    ]
+    rows = []
+    for name, field in owner.model_fields.items():
+        said = (f"`{field.alias or name}`", _listed(field), default(field), meaning(owner, name, field))
+        rows.append(f"| {' | '.join(said)} |")
     return "\n".join(["| key | value | default | meaning |", "|---|---|---|---|", *rows])
 
 
 def choices(owner: type[BaseModel], *first: str) -> str:
     """The table of a model of which one key (or any) is chosen, so that defaults say nothing."""
     rows = [
-        f"| `{name}` | {_listed(owner, name, field)} | {meaning(owner, name, field)} |"
-        for name, field in owner.model_fields.items()
+        f"| `{name}` | {_listed(field)} | {meaning(owner, name, field)} |" for name, field in owner.model_fields.items()
     ]
     return "\n".join(["| word | value | meaning |", "|---|---|---|", *first, *rows])
 
 
-def _listed(owner: type[BaseModel], name: str, field: FieldInfo) -> str:
+def _listed(field: FieldInfo) -> str:
     return kind(Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation)
 
 
@@ -181,6 +209,11 @@ def triggers() -> str:
 def templates() -> str:
     """E-mail templates, as one line."""
     return ", ".join(f"`{name}`" for name in get_args(model.Template))
+
+
+def standings() -> str:
+    """Standings, as one line."""
+    return ", ".join(f"`{name}`" for name in get_args(Standing))
 
 
 def messages() -> str:
@@ -221,6 +254,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "access": ("policies.md", lambda: fields(model.Access)),
     "when cancelled": ("policies.md", lambda: fields(model.WhenCancelled)),
     "templates": ("policies.md", templates),
+    "standings": ("policies.md", standings),
     "messages": ("messages.md", messages),
     "search attributes": ("operators.md", attributes),
 }

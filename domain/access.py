@@ -142,6 +142,8 @@ def _miss(turn: Turn) -> None:
     if s.episode is None:
         turn.change(episode=Episode(first_missed_at=min(missed_at(i) for i in s.invoices if i.missed)))
     close_review(turn)
+    if s.standing == "in_collections" and not s.placed_minor:
+        turn.stand("cancelled")  # the agency has nothing left; what is owed beside it is ours to pursue
     worsen(turn, "past_due")
 
 

@@ -131,7 +131,7 @@ def _act(turn: Turn, item: Item, now: datetime) -> None:
             waiting = next(i for i in s.invoices if i.unresolved and i.unresolved.look_up_at == item.at)
             rounds.resume(turn, waiting, item.at)
         case "period_end":
-            ending.cancel_by_customer(turn)
+            ending.period_has_ended(turn)
             access.settle(turn)
         case "place_again":
             if s.facts is None:

@@ -19,6 +19,11 @@ def cancel_by_ladder(turn: Turn, effect: Cancel, oldest: Invoice) -> None:
 
     Where the plan has been cancelled already, only the debt is judged: what begins after that day is voided.
     """
+    if effect.as_of == "period_end":
+        if turn.state.ended is None and turn.state.cancel_at_period_end is None:
+            turn.change(cancel_at_period_end="ladder")
+            turn.say("cancellation_scheduled")
+        return
     effective_on = _last_day(turn, effect, oldest)
     if turn.state.ended is None:
         cancel(turn, effective_on, effect.as_of == "previous_month_end", "ladder")
@@ -32,7 +37,7 @@ def _last_day(turn: Turn, effect: Cancel, oldest: Invoice) -> date:
             return first_of_month(oldest.missed_on) - DAY
         case "month_end":
             return last_of_month(oldest.missed_on)
-        case "now":
+        case _:
             return last_day_before(turn.at, turn.state.timezone)
 
 
@@ -63,7 +68,7 @@ def cancel(
 ) -> None:
     """End the plan as of `effective_on`, its last day: void what begins after it, tell platform and customer."""
     turn.say("cancelled", effective_on=effective_on.isoformat(), retroactive=retroactive)
-    turn.change(ended=Ended(turn.at, effective_on, retroactive, by), cancel_at_period_end=False, review=None)
+    turn.change(ended=Ended(turn.at, effective_on, retroactive, by), cancel_at_period_end=None, review=None)
     _judge_again(turn)
     _void_after(turn, effective_on)
     _close_access(turn, by, mail=by != "support_refusal")
@@ -72,8 +77,14 @@ def cancel(
 
 
 def cancel_by_customer(turn: Turn) -> None:
-    """The customer's own cancellation takes effect at this instant (now, or at the period end that has come)."""
+    """The customer's own cancellation takes effect at this instant."""
     cancel(turn, last_day_before(turn.at, turn.state.timezone), False, "customer")
+
+
+def period_has_ended(turn: Turn) -> None:
+    """The period end that a cancellation was set to has come."""
+    by = turn.state.cancel_at_period_end or "customer"
+    cancel(turn, last_day_before(turn.at, turn.state.timezone), False, by)
 
 
 def cancel_by_refusal(turn: Turn) -> None:

@@ -20,6 +20,7 @@ from domain.policy import (
     Rung,
     SetStanding,
     Terminate,
+    VoidAll,
     WriteOffSmall,
 )
 from domain.subscription import Facts, Invoice
@@ -149,6 +150,9 @@ def _apply(turn: Turn, effect: object, oldest: Invoice | None, rung: Rung) -> No
         case PlaceAll():
             if turn.state.open_minor:
                 debts.place(turn)
+        case VoidAll():
+            for invoice in turn.state.invoices:
+                debts.void(turn, invoice)
         case LateFee(minor, percent):
             debts.late_fee(turn, minor, percent)
         case WriteOffSmall(at_most):

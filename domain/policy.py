@@ -14,8 +14,9 @@ Standing = Literal[
 ]
 """One at a time (spec, section 1). `ended` is final."""
 
-CancelAsOf = Literal["previous_month_end", "month_end", "now"]
-"""The last day of a cancelled plan: of the month before the missed one, of the missed month, or of the instant."""
+CancelAsOf = Literal["previous_month_end", "month_end", "period_end", "now"]
+"""The last day of a cancelled plan: of the month before the missed one, of the missed month, of the period that runs
+(the cancellation then waits for its end), or of the instant."""
 
 TriggerKind = Literal[
     "days_unpaid",
@@ -105,6 +106,11 @@ class PlaceAll:
 
 
 @dataclass(frozen=True, slots=True)
+class VoidAll:
+    """Void every open invoice; what had been paid of them becomes credit."""
+
+
+@dataclass(frozen=True, slots=True)
 class LateFee:
     """A fee of its own: `minor` fixed minor units plus `percent` of the past-due balance, rounded half up."""
 
@@ -119,7 +125,9 @@ class WriteOffSmall:
     at_most_minor: int
 
 
-RungEffect = SetStanding | Mail | Command | AttemptRound | Cancel | Terminate | PlaceAll | LateFee | WriteOffSmall
+RungEffect = (
+    SetStanding | Mail | Command | AttemptRound | Cancel | Terminate | PlaceAll | VoidAll | LateFee | WriteOffSmall
+)
 
 
 @dataclass(frozen=True, slots=True)

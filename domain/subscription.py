@@ -226,7 +226,8 @@ class Subscription:
     credit: tuple[PaidPart, ...] = ()
     episode: Episode | None = None
     ended: Ended | None = None
-    cancel_at_period_end: bool = False
+    cancel_at_period_end: Literal["customer", "ladder"] | None = None
+    """By whom the plan is set to end with its period."""
     in_force: tuple[InForce, ...] = ()
     blocks: tuple[str, ...] = ()
     hold: Hold | None = None

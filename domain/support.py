@@ -217,7 +217,7 @@ def _end_plan(turn: Turn, message: Message) -> None:
         ending.cancel_by_customer(turn)
         access.settle(turn)
     else:
-        turn.change(cancel_at_period_end=True)
+        turn.change(cancel_at_period_end="customer")
         turn.say("cancellation_scheduled")
 
 

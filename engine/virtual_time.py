@@ -110,7 +110,8 @@ class VirtualTime:
                 try:
                     seen = await handle.query(SubscriptionWorkflow.seen)
                     overdue = seen.next_at and datetime.fromisoformat(seen.next_at) <= await self._clock(handle, seen)
-                    if not seen.busy and not overdue and seen.state.standing != "ended":
+                    at_rest = seen.undelivered or seen.state.standing != "ended"  # an ended one waits for parties only
+                    if at_rest and not seen.busy and not overdue:
                         return seen
                     last = f"busy at {seen.clock}, next {seen.next_what!r} at {seen.next_at}"
                 except (RPCError, WorkflowQueryFailedError) as error:  # between two runs there is nobody to ask

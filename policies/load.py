@@ -228,6 +228,8 @@ def _effects(then: model.Then) -> list[say.RungEffect]:
         return [say.LateFee(then.late_fee.amount, then.late_fee.percent)]
     if then.write_off_up_to is not None:
         return [say.WriteOffSmall(then.write_off_up_to)]
+    if then.void is not None:
+        return [say.VoidAll()]
     return [say.PlaceAll() if then.collections else say.AttemptRound()]
 
 

@@ -159,6 +159,7 @@ class Then(Said):
     terminate: Terminate | None = None
     collections: Literal["everything_open"] | None = None
     charge: Literal["everything_open"] | None = None
+    void: Literal["everything_open"] | None = None
     late_fee: LateFee | None = None
     write_off_up_to: Minor | None = None
 

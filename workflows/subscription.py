@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import effects, messages, support
+    from domain import effects, messages, moving, support
     from domain.agenda import Item, agenda, due_on_text, next_item
     from domain.decide import decide
     from domain.effects import Batch, Decision, Effect, Entry, Question
@@ -40,8 +41,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.forecast import forecast
     from domain.messages import Refused
     from domain.money import decimal_text
+    from domain.moving import Move
     from domain.page import page
-    from domain.published import published
+    from domain.published import PolicyMissing, any_version, published
     from domain.run import Answer, Futures, Heard, Run, Seen, Told
     from domain.subscription import Subscription
     from domain.timeline import local_text
@@ -67,6 +69,8 @@ class SubscriptionWorkflow:
         self.offset = timedelta(seconds=run.offset_seconds)
         self.turns = run.turns
         self.inbox: list[tuple[Heard, list[Answer] | None]] = [(heard, None) for heard in run.inbox]
+        self.unwritten: list[Effect] = []
+        self.moves: list[tuple[Move, list[Answer]]] = []
         self.recent: list[Entry] = []
         self.pending: dict[str, asyncio.Task[None]] = {}
         self.again: set[str] = set()
@@ -97,6 +101,9 @@ class SubscriptionWorkflow:
         """Take in every message, then act on every deadline that has come; gives the next one."""
         self.busy = True
         while True:
+            if self.moves:
+                await self._move(*self.moves.pop(0))
+                continue
             if self.inbox:
                 heard, answers = self.inbox.pop(0)
                 at = datetime.fromisoformat(heard.at)
@@ -105,16 +112,35 @@ class SubscriptionWorkflow:
                     answers.append(self._answer(happened))
                 continue
             upcoming = next_item(self.state, self.policy)
-            if upcoming is None or upcoming.at > self._now() or self.state.standing == "ended":
+            if upcoming is None or not self._overdue():
                 self.busy = False
                 self._show()
                 return upcoming
-            await self._turn(DeadlinePassed(self._now()), due_on_text(upcoming, self.state))
-            self.billed = self.billed or upcoming.kind == "invoice"
+            bills = upcoming.kind == "invoice"
+            await self._turn(DeadlinePassed(self._now()), due_on_text(upcoming, self.state), more_follows=bills)
+            self.billed = self.billed or bills
 
-    async def _turn(self, event: Event, summary: str) -> list[Entry]:
-        """One event and all that its questions lead to; what it wants recorded is written before the turn ends."""
-        waiting: list[Effect] = []
+    async def _move(self, said: Move, answers: list[Answer]) -> None:
+        """Take up another policy between two turns."""
+        to = any_version(said.name, said.version)
+        if moving.refusal(self.state, to) is None:
+            decision = moving.move(self.state, to, said, self._now())
+            self.state, self.policy = decision.subscription, to
+            waiting, self.unwritten = [*self.unwritten, *decision.effects], []
+            await perform.carry_out(self._batch(waiting), f"move to {to.name} version {to.version}")
+            happened = [e for e in decision.effects if isinstance(e, Entry)]
+            self.recent = (self.recent + happened)[-ENTRIES_KEPT:]
+            answers.append(self._answer(happened))
+        else:
+            answers.append(replace(self._answer([]), accepted=False))
+
+    async def _turn(self, event: Event, summary: str, *, more_follows: bool = False) -> list[Entry]:
+        """One event and all that its questions lead to; what it wants recorded is written before the turn ends.
+
+        Where `more_follows` and something is due already, it is written with that: an invoice with its charge, which
+        makes a healthy month one activity. Nothing is awaited in between.
+        """
+        waiting, self.unwritten = self.unwritten, []
         told: list[Entry] = []
         decision: Decision | None = decide(self.state, event, self.policy)
         while decision is not None:
@@ -124,7 +150,9 @@ class SubscriptionWorkflow:
             if decision.question is None:
                 break
             decision = await self._ask(decision.question, waiting, summary)
-        if waiting:
+        if waiting and more_follows and self._overdue():
+            self.unwritten = waiting
+        elif waiting:
             carried = await perform.carry_out(self._batch(waiting), f"record: {summary}")
             self._deliver(carried.undelivered)
         self.recent = (self.recent + told)[-ENTRIES_KEPT:]
@@ -190,7 +218,7 @@ class SubscriptionWorkflow:
     def _deliver(self, parties: tuple[str, ...]) -> None:
         """Keep delivering to parties that have not acknowledged; one activity at a time for each."""
         for party in parties:
-            if party in self.pending and not self.pending[party].done():
+            if party in self.pending:
                 self.again.add(party)
             elif party in DELIVERIES:
                 self.pending[party] = asyncio.create_task(self._deliver_to(party))
@@ -203,12 +231,14 @@ class SubscriptionWorkflow:
             except ActivityError as failed:
                 workflow.logger.error("delivery to %s was given up in this run: %s", party, failed.cause)
                 self.given_up.add(party)
-                return
+                break
             if party not in self.again:
-                return
+                break
+        del self.pending[party]
+        self._show_page()
 
     def _undelivered(self) -> tuple[str, ...]:
-        return tuple(party for party, task in self.pending.items() if not task.done())
+        return tuple(party for party in DELIVERIES if party in self.pending)
 
     def _still_to_reach(self) -> tuple[str, ...]:
         return tuple(party for party in DELIVERIES if party in self.given_up or party in self._undelivered())
@@ -221,12 +251,12 @@ class SubscriptionWorkflow:
         """
 
         def quiet() -> bool:
-            return bool(self.inbox) or (workflow.all_handlers_finished() and not self._undelivered())
+            return bool(self.inbox or self.moves) or (workflow.all_handlers_finished() and not self._undelivered())
 
         if not quiet():
             with contextlib.suppress(TimeoutError):
                 await workflow.wait_condition(quiet, timeout=patience, timeout_summary="parties that do not answer")
-        return not self.inbox and workflow.all_handlers_finished()
+        return not self.inbox and not self.moves and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
         """Once a billing period, when its round is over, and whenever the server suggests it."""
@@ -243,20 +273,19 @@ class SubscriptionWorkflow:
     async def _wait(self, upcoming: Item | None) -> None:
         """Sleep until the next deadline or a message. The timer says what it waits for."""
         if upcoming is None:
-            await workflow.wait_condition(lambda: bool(self.inbox))
+            await workflow.wait_condition(lambda: bool(self.inbox or self.moves))
             return
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: bool(self.inbox),
+                lambda: bool(self.inbox or self.moves),
                 timeout=max(upcoming.at - self._now(), timedelta(milliseconds=1)),
                 timeout_summary=due_on_text(upcoming, self.state),
             )
 
     def _show(self) -> None:
         """Bring page and search attributes up to date; an upsert only where operators would see a difference."""
-        steps = agenda(self.state, self.policy)
-        workflow.set_current_details(page(self.state, steps, self.recent, self._still_to_reach()))
-        now = attributes(self.state, steps[0] if steps else None)
+        self._show_page()
+        now = attributes(self.state, next_item(self.state, self.policy))
         if now != self.shown and not self.billed:
             changed = [pair for pair in now.search_attributes if pair not in self.shown.search_attributes]
             kept = {pair.key.name for pair in now.search_attributes}
@@ -265,6 +294,15 @@ class SubscriptionWorkflow:
                 [*(pair.key.value_set(pair.value) for pair in changed), *(key.value_unset() for key in gone)]
             )
             self.shown = now
+
+    def _show_page(self) -> None:
+        steps = agenda(self.state, self.policy)
+        workflow.set_current_details(page(self.state, steps, self.recent, self._still_to_reach()))
+
+    def _overdue(self) -> bool:
+        """Whether a deadline has come that is still to be acted on."""
+        upcoming = next_item(self.state, self.policy)
+        return upcoming is not None and upcoming.at <= self._now() and self.state.standing != "ended"
 
     def _now(self) -> datetime:
         """Business time."""
@@ -306,12 +344,29 @@ class SubscriptionWorkflow:
         if why is not None and not known:
             raise ApplicationError(f"{signal}: {why}", type="Refused")
 
+    @workflow.update(name="move-policy", description="Live under another policy or version from now on")
+    async def move_policy(self, said: Move) -> Answer:
+        """Moved by the main loop, between two turns."""
+        answers: list[Answer] = []
+        self.moves.append((said, answers))
+        await workflow.wait_condition(lambda: bool(answers))
+        return answers[0]
+
+    @move_policy.validator
+    def judge_move(self, said: Move) -> None:
+        """Reads only. A policy that this worker does not carry, or that does not fit, is refused."""
+        try:
+            why = moving.refusal(self.state, any_version(said.name, said.version))
+        except PolicyMissing as missing:
+            why = str(missing)
+        if why is not None:
+            raise ApplicationError(f"move-policy: {why}", type="Refused")
+
     @workflow.query(name="state", description="Everything the subscription knows of itself, and its business clock")
     def seen(self) -> Seen:
         """The state as it is."""
         upcoming = next_item(self.state, self.policy)
-        overdue = upcoming is not None and upcoming.at <= self._now() and self.state.standing != "ended"
-        busy = self.busy or bool(self.inbox) or overdue
+        busy = self.busy or bool(self.inbox or self.moves) or self._overdue()
         return Seen(
             self.state,
             self._now().isoformat(),

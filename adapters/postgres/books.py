@@ -11,6 +11,7 @@ from adapters.postgres.audit import Difference
 from adapters.postgres.payments import Attempt
 from adapters.postgres.pool import Pool
 from adapters.postgres.subscriptions import Customer
+from adapters.postgres.unapplied import Money
 from domain import ledger
 from domain.effects import Batch, Charge, Entry, LedgerEntry, Tiding, View
 from domain.events import PaymentFacts
@@ -171,6 +172,11 @@ class Books:
                 entry = LedgerEntry(f"unapplied/{money_id}", at, "unapplied", postings, source, "not matched")
                 await batches.write_ledger(connection, [entry], None, currency)
             return money_id
+
+    async def unapplied_money(self, limit: int = 100) -> list[Money]:
+        """Open money that waits for support to assign or return it, oldest first."""
+        async with self._pool.acquire() as connection:
+            return await unapplied.listed(connection, limit)
 
     async def resolve_unapplied(
         self, money_id: int, state: Literal["applied", "returned"], *, by: str, reason: str, at: datetime

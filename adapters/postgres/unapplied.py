@@ -6,6 +6,7 @@ subscription; resolving it here takes it out of `unapplied`, so that no amount i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -91,6 +92,31 @@ async def resolve(
             "Look the list of open money up again."
         )
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Open unapplied money, as support sees it. `minor` is in minor units of `currency`."""
+
+    id: int
+    source: str
+    reference: str
+    client_number: str | None
+    name: str | None
+    minor: int
+    currency: str
+    channel: str
+    at: datetime
+
+
+async def listed(connection: Connection, limit: int) -> list[Money]:
+    """Open money, oldest first, at most `limit`."""
+    rows = await connection.fetch(
+        "select id, source, reference, client_number, name, minor, currency, channel, at from unapplied"
+        " where state = 'open' order by at, id limit $1",
+        limit,
+    )
+    return [Money(**dict(row)) for row in rows]
 
 
 async def possible_money(connection: Connection, subscription_id: str) -> bool:

@@ -30,7 +30,7 @@ from domain.effects import (
 from domain.events import Event
 from domain.ledger import balances
 from domain.periods import local_date
-from domain.policy import Policy
+from domain.policy import LateFee, Policy
 from domain.subscription import Invoice, Subscription
 
 STATE_LIMIT_BYTES = 8_000
@@ -63,6 +63,7 @@ class Auditor:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.whys = {rung.why for rung in policy.ladder}
+        self.fees = {rung.why for rung in policy.ladder if any(isinstance(e, LateFee) for e in rung.then)}
         self.after_warning = {r.why: r.days_after_warning for r in policy.ladder if r.days_after_warning is not None}
         self.warned_on: date | None = None
         self.decimals = 2
@@ -161,7 +162,7 @@ class Auditor:
             self.over_at = entry.at
             if not self.policy.ending.keeps_locks and not after.blocks:
                 self.commands.clear()  # superseded; nothing is left to undo
-        elif entry.what == "invoice_issued" and after.ended is not None:
+        elif entry.what == "invoice_issued" and after.ended is not None and entry.because not in self.fees:
             assert self.over_at is None or entry.at <= self.over_at, "it was billed after the cancellation"
 
     def _mailed(self, mail: SendMail) -> None:
