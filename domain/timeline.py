@@ -34,14 +34,14 @@ def as_data(entries: Iterable[Entry], timezone: str) -> list[dict[str, object]]:
     ]
 
 
-def final(state: Subscription) -> dict[str, object]:
-    """How a life stands at the end, as the contract writes it."""
+def final(of: Subscription | View) -> dict[str, object]:
+    """How a life stands, as the contract writes it: of a state, or of its projection in the books."""
     return {
-        "standing": state.standing,
-        "balance": decimal_text(state.balance_minor, state.currency),
-        "credit": decimal_text(state.credit_minor, state.currency),
-        "placed_with_collections": decimal_text(state.placed_minor, state.currency),
-        "ended": state.standing == "ended",
+        "standing": of.standing,
+        "balance": decimal_text(of.balance_minor, of.currency),
+        "credit": decimal_text(of.credit_minor, of.currency),
+        "placed_with_collections": decimal_text(of.placed_minor, of.currency),
+        "ended": of.standing == "ended",
     }
 
 
@@ -107,14 +107,14 @@ def as_list(views: Iterable[View]) -> list[str]:
     return lines
 
 
-def final_line(state: Subscription) -> str:
-    """The last line of a printed timeline."""
-    said = final(state)
-    parts = [f"standing {said['standing']}", f"balance {said['balance']} {state.currency}"]
-    if state.credit_minor:
-        parts.append(f"credit {said['credit']} {state.currency}")
-    if state.placed_minor:
-        parts.append(f"with collections {said['placed_with_collections']} {state.currency}")
+def final_line(said: dict[str, object], currency: str) -> str:
+    """The last line of a printed timeline, from what `final` says."""
+    parts = [f"standing {said['standing']}", f"balance {said['balance']} {currency}"]
+    zero = decimal_text(0, currency)
+    if said["credit"] != zero:
+        parts.append(f"credit {said['credit']} {currency}")
+    if said["placed_with_collections"] != zero:
+        parts.append(f"with collections {said['placed_with_collections']} {currency}")
     return "; ".join(parts)
 
 

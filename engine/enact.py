@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.simulated.world import load_world
-from domain.effects import Entry, View
-from domain.money import decimal_text
+from domain.effects import Entry, view_of
+from domain.opening import opened
 from domain.policy import Policy
 from domain.published import publish
 from domain.scenario import Scenario
+from domain.timeline import final
 from engine.begin import begin, handle_of
-from engine.speak import UnknownSubscription, after_the_end
+from engine.speak import after_the_end
 from engine.stage import TASK_QUEUE, Stage
 from engine.virtual_time import TIE, VirtualTime
 
@@ -40,17 +41,6 @@ async def play(stage: Stage, scenario: Scenario, policy: Policy) -> tuple[list[E
             await after_the_end(stage.books, id_, said.signal, said.payload, said.at)
     await time.hop(id_, scenario.until - TIE)
     view = await stage.books.view(id_)
-    if view is None:
-        raise UnknownSubscription(f"subscription {id_!r} has written nothing; its worker's log says why")
+    if view is None:  # nothing has happened yet, so nothing has been written
+        view = view_of(opened(scenario.terms, policy), None, "")
     return await stage.books.timeline(id_), final(view)
-
-
-def final(view: View) -> dict[str, object]:
-    """How a subscription stands, as the contract writes it, from the projection."""
-    return {
-        "standing": view.standing,
-        "balance": decimal_text(view.balance_minor, view.currency),
-        "credit": decimal_text(view.credit_minor, view.currency),
-        "placed_with_collections": decimal_text(view.placed_minor, view.currency),
-        "ended": view.ended,
-    }

@@ -1,4 +1,4 @@
-"""A payment gateway for tests: idempotent by charge key, as the real ones are, and forgetful of its answers on demand."""
+"""A payment gateway for tests: idempotent by charge key, as the real ones are; its answers can be lost."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
-"""One subscription's life for tests: told what is said and when, it plays what is due in between and keeps what happened.
+"""One subscription's life for tests: told what is said and when, it plays what is due and keeps what happened.
 
-`tell` and `play` are a punctual worker: everything due happens at its instant. `sleep` and `wake` are a worker that was
-down: what was due meanwhile happens when it comes back.
+`tell` and `play` are a punctual worker: everything due happens at its instant. `hear` and `wake` are a worker that
+was down: what was due meanwhile happens when it comes back, messages first.
 """
 
 from collections.abc import Callable, Iterable

@@ -6,21 +6,10 @@ A failing life is printed as a value; pasted into `test_lives_that_once_failed` 
 
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 
-from domain.decide import decide
-from domain.events import DeadlinePassed, MessageReceived
 from domain.forecast import ENTRIES_LIMIT
-from domain.ledger import balances, issued, received
-from domain.effects import LedgerEntry, Posting
-from policies.load import load, shipped
-from tests.domain.gateway import APPROVED, DECLINED, NEVER_ARRIVED, silent
-from tests.domain.life import BEFORE_ALL, begins, terms
-from tests.domain.moves import Move, RandomLife, agree, lives, make
-from domain.opening import opened
-
-from domain.world import World
+from tests.domain.moves import RandomLife, agree, lives, make
 
 AFTERMATH = timedelta(days=100)  # beyond the last message: every rung of every ladder, and deletion after retention
 LIVES = 60  # of each policy, in every run; while developing, 20,000 of each have been played

@@ -1,4 +1,4 @@
-"""Money is whole minor units of one currency; every amount is read exactly, written exactly and rounded in one place."""
+"""Money is whole minor units of one currency; every amount is read and written exactly, and rounded in one place."""
 
 import math
 from decimal import ROUND_HALF_UP, Decimal
@@ -106,8 +106,8 @@ def test_an_amount_is_read(text: str, currency: str, minor: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "49.", ".5", "1e3", "1_000", "1,000.00", "+49.00", "49.00 ", " 49.00", "49,00", "$49", "NaN", "inf", "--1",
-        "0x10", "４９", "49.0٠", "49.00\n", "1" * 40, None, 49, 49.0, True, b"49.00", ["49.00"], Decimal(49),
+        "", " ", "49.", ".5", "1e3", "1_000", "1,000.00", "+49.00", "49.00 ", " 49.00", "49,00", "$49", "NaN", "inf",
+        "--1", "0x10", "４９", "49.0٠", "49.00\n", "1" * 40, None, 49, 49.0, True, b"49.00", ["49.00"], Decimal(49),
     ],
 )  # fmt: skip
 def test_what_is_no_decimal_string_is_refused_with_an_example(text: object) -> None:
@@ -176,7 +176,7 @@ def test_a_share_is_what_a_clerk_with_a_pencil_would_find(minor: int, percent: i
 def test_the_two_parts_of_a_period_add_up_to_its_price_or_to_one_unit_more(
     minor: int, days: int, data: st.DataObject
 ) -> None:
-    """Half up on both sides may count one unit twice, never lose one; that is why the rest is billed as a difference."""
+    """Half up on both sides may count one unit twice; that is why the rest is billed as a difference."""
     used = data.draw(st.integers(0, days))
     parts = share(minor, used, days) + share(minor, days - used, days)
     assert minor <= parts <= minor + 1

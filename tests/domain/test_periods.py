@@ -76,7 +76,9 @@ def test_a_time_that_does_not_exist_moves_forward_by_the_gap(timezone: str, on: 
     assert timedelta() <= moved <= timedelta(days=1)
     if moved:
         clock, before = local(found, timezone), local(found - moved, timezone)
-        assert (clock.utcoffset() or timedelta()) - (before.utcoffset() or timedelta()) == moved, "by the gap and no more"
+        assert (clock.utcoffset() or timedelta()) - (before.utcoffset() or timedelta()) == moved, (
+            "by the gap and no more"
+        )
 
 
 @pytest.mark.parametrize(
@@ -204,13 +206,13 @@ def test_days_follow_each_other_without_overlap(timezone: str, on: date) -> None
     assert first_instant(on, timezone) <= first_instant(on + timedelta(days=1), timezone)
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "2026-W01-1", "20260301", "2026-3-1", " 2026-03-01", "", None, 20260301])
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-W01-1", "20260301", "2026-3-1", " 2026-03-01", "", None, 2026])
 def test_a_date_is_written_in_one_way_only(text: object) -> None:
-    with pytest.raises(ValueError, match="day|expected a date"):
+    with pytest.raises(ValueError, match=r"day|expected a date"):
         parse_date(text)
 
 
-@pytest.mark.parametrize("text", ["2026-03-18", "2026-03-18 10:00", "2026-03-18T25:00", "2026-W12-3T10:00", "", None, 5])
+@pytest.mark.parametrize("text", ["2026-03-18", "2026-03-18 10:00", "2026-03-18T25:00", "2026-W12-3T10", "", None, 5])
 def test_a_local_time_is_written_in_one_way_only(text: object) -> None:
     with pytest.raises(ValueError):
         parse_local(text, "UTC")

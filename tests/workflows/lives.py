@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -18,19 +18,22 @@ from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer
 
+from adapters.simulated.world import load_world
 from domain.effects import Entry
 from domain.opening import Terms, read_terms
-from domain.periods import local_date, parse_local
+from domain.periods import first_instant, local_date, parse_local
 from domain.policy import Policy
+from domain.published import publish
 from domain.run import Answer, Seen
 from domain.subscription import Role, Subscription
 from domain.world import GatewayRule, World
-from engine.begin import handle_of
+from engine.begin import Started, begin, handle_of
 from engine.convert import DATA_CONVERTER
 from engine.crew import runner
 from engine.speak import ask, tell
-from engine.stage import Stage
+from engine.stage import TASK_QUEUE, Stage
 from engine.virtual_time import VirtualTime
+from policies.load import load
 from workflows.subscription import SubscriptionWorkflow
 
 PATIENCE = 120  # seconds of real time for one wait; the longest hop of these tests takes ten on a busy machine
@@ -102,6 +105,13 @@ class Life:
     def handle(self) -> WorkflowHandle[SubscriptionWorkflow, str]:
         return handle_of(self.time.client, self.id)
 
+    async def begin(self) -> Started:
+        """Start it, or start it again."""
+        async with asyncio.timeout(PATIENCE):
+            return await begin(
+                self.time.client, self.stage.books, TASK_QUEUE, self.terms, self.policy, self.offset_seconds
+            )
+
     async def until(self, local: str) -> Seen | None:
         """Let everything happen that is due before a local time; gives the state, None once it has ended."""
         async with asyncio.timeout(PATIENCE):
@@ -167,6 +177,18 @@ class Life:
                 "__temporal_workflow_metadata", result_type=WorkflowMetadata
             )
             return said
+
+
+async def begun(stage: Stage, policy: str, id_: str, *, starts_on: str = "2026-01-15", world: World | None = None) -> Life:
+    """Begin a life under a shipped policy, an hour before its first local date."""
+    rules = load(policy)
+    publish(rules)
+    life = Life(stage, VirtualTime(stage.client), terms_of(policy, id_, starts_on), rules)
+    await load_world(stage.pool, id_, world or World())
+    begins_at = first_instant(life.terms.starts_on, life.terms.customer.timezone) - LEAD
+    life.offset_seconds = (begins_at - datetime.now(UTC)).total_seconds()
+    await life.begin()
+    return life
 
 
 async def runs_of(client: Client, workflow_id: str) -> list[WorkflowHistory]:
