@@ -73,6 +73,7 @@ MEANINGS: dict[tuple[type[BaseModel], str], str] = {
     (model.Then, "terminate"): "delinquency: cancel as of the last month received, void what is open, owe a share",
     (model.Then, "collections"): "hand everything open to the agency, due or not",
     (model.Then, "charge"): "an attempt round",
+    (model.Then, "void"): "void every open invoice; what had been paid of them becomes credit",
     (
         model.Then,
         "late_fee",

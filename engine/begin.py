@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -49,22 +48,21 @@ async def begin(
         subscription_id=terms.id,
     )
     price = f"{decimal_text(terms.price_minor, terms.currency)} {terms.currency}"
-    asked_at = datetime.now(UTC)
     try:
-        handle = await client.start_workflow(
+        await client.start_workflow(
             SubscriptionWorkflow.run,
             Run(state, offset_seconds),
             id=workflow_id(terms.id),
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             search_attributes=attributes(state, next_item(state, policy)),
             static_summary=f"{policy.title}: {terms.plan}, {price} from {terms.starts_on}",
         )
     except WorkflowAlreadyStartedError:
-        return Started(terms.id, "ended")
-    began = (await handle.describe()).start_time
-    return Started(terms.id, "started" if began >= asked_at.replace(microsecond=0) and known is None else "running")
+        described = await handle_of(client, terms.id).describe()
+        return Started(terms.id, "running" if described.status == WorkflowExecutionStatus.RUNNING else "ended")
+    return Started(terms.id, "started")
 
 
 def handle_of(client: Client, subscription_id: str) -> WorkflowHandle[SubscriptionWorkflow, str]:

@@ -29,9 +29,9 @@ GAPS_HOURS = (0, 0, 1, 24, 24 * 3, 24 * 7, 24 * 11, 24 * 31)
 
 WORDS = (
     "no-such-signal", "payment-received", "payment-received", "payment-received", "payment-reversed",
-    "payment-reversed", "payment-method-updated", "retry-payment", "reactivate", "refuse-reactivation", "cancel", "promise-to-pay",
-    "payment-announced", "reactivation-requested", "hold-dunning", "release-dunning", "choose-at-month-end",
-    "write-off", "undo-write-off", "block-access", "unblock-access", "agency-update",
+    "payment-reversed", "payment-method-updated", "retry-payment", "reactivate", "refuse-reactivation", "cancel",
+    "promise-to-pay", "payment-announced", "reactivation-requested", "hold-dunning", "release-dunning",
+    "choose-at-month-end", "write-off", "undo-write-off", "block-access", "unblock-access", "agency-update",
 )  # fmt: skip
 """What may be said; money more often than the rest."""
 
