@@ -18,7 +18,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 import settings
 from adapters.postgres.unapplied import Money
@@ -373,6 +374,12 @@ def _with_desk(run: Callable[[Desk], Awaitable[T]]) -> T:
         return asyncio.run(at_desk())
     except (Unreachable, MessageRefused, UnknownSubscription, ClockOvershot, NotSettled, InvalidPolicy) as error:
         _fail(str(error), 1)
+    except (RPCError, WorkflowQueryFailedError) as error:
+        _fail(
+            f"the subscription did not answer: {error}. No worker serves it, or its task fails; the Temporal UI says "
+            "which. What was sent as a signal waits for it; an update may be sent again under the same --id.",
+            1,
+        )
     except settings.InvalidSettings as error:
         _fail(str(error), 2)
 

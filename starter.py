@@ -95,6 +95,16 @@ def forecast(file: ScenarioFile, as_json: AsJson = False) -> None:
         print()
 
 
+@app.command("check-policy")
+def check_policy(file: Annotated[str, typer.Argument(help="A policy's name, or its file.")]) -> None:
+    """Read a policy and say all that is wrong with it: file, line, value, what was expected."""
+    try:
+        policy = load(file)
+    except InvalidPolicy as error:
+        _refuse(str(error))
+    print(f"{policy.name} version {policy.version}: {len(policy.ladder)} rungs, digest {policy.digest[:12]}")
+
+
 @app.command()
 def start(
     file: Annotated[Path, typer.Argument(help="One subscription (.json), or one on each line (.jsonl).")],
@@ -135,9 +145,12 @@ def demo(once: Annotated[bool, typer.Option("--once", help="End after showing.")
 def _scenario(file: Path) -> tuple[Scenario, Policy]:
     try:
         scenario = read_scenario(_json(file))
-        return scenario, load(scenario.policy, file.resolve().parent)
-    except (InvalidScenario, InvalidPolicy) as error:
+        return scenario, load(scenario.policy, file.parent)
+    except InvalidScenario as error:
         _refuse(f"{file}: {error}")
+    except InvalidPolicy as error:
+        first, *more = str(error).splitlines()
+        _refuse(f"{file}: {first}" + (f" (and {len(more)} more; `starter.py check-policy` lists them)" if more else ""))
 
 
 def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ UNPAID = "unpaid"
 
 SEVERITY: tuple[Standing, ...] = ("active", "past_due", "locked", "account_locked", "cancelled", "in_collections")
 
+DECIDE = "paid after a lock: reactivate or refuse"
+"""What support is asked while a review is open."""
+
 DEMANDS = (
     "payment_declined",
     "payment_reminder",
@@ -98,7 +101,7 @@ def finish(turn: Turn) -> None:
     pending = [r for r in turn.policy.ladder if r.when.kind == "days_after_cancellation"]
     if not s.data_deleted and any(r.id not in s.ended.applied for r in pending):
         return
-    turn.change(promise=None, hold=None, review=None, round_at=None)
+    turn.change(promise=None, hold=None, review=None, round_at=None, attention=())
     turn.stand("ended")
     turn.say("ended")
 
@@ -108,7 +111,8 @@ def close_review(turn: Turn) -> None:
     review = turn.state.review
     if review is not None:
         turn.stand(review.came_from)
-        turn.change(review=None, released_at=turn.at)
+        kept = tuple(remark for remark in turn.state.attention if remark != DECIDE)
+        turn.change(review=None, released_at=turn.at, attention=kept)
 
 
 def missed_at(invoice: Invoice) -> datetime:
@@ -152,7 +156,7 @@ def _clear(turn: Turn) -> None:
     s, settled = turn.state, turn.policy.settled
     late = days_late(turn)
     turn.effects.append(WithdrawMails(turn.at, DEMANDS))
-    turn.change(episode=None, promise=None, announced_until=None, evidence_look_at=None, released_at=None)
+    turn.change(episode=None, promise=None, announced_until=None, evidence_look_at=None, released_at=None, attention=())
     if s.standing in ("cancelled", "in_collections"):
         restorable = settled.unlock != "automatic" and not s.data_deleted and s.ended and s.ended.by == "ladder"
         if restorable:
@@ -183,7 +187,7 @@ def _ask_support(turn: Turn, late: int) -> None:
         broken_promises=s.broken_promises,
         data_exists=not s.data_deleted,
     )
-    turn.remark("paid after a lock: reactivate or refuse")
+    turn.remark(DECIDE)
 
 
 def _tell_siblings(turn: Turn, signal: Literal["block-access", "unblock-access"]) -> None:

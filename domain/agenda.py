@@ -8,7 +8,7 @@ Messages come before all of them; the shells see to that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Literal
 
 from domain import debts
@@ -158,8 +158,14 @@ def oldest_of(overdue: tuple[Invoice, ...]) -> Invoice:
 
 def _before_due(state: Subscription, days: int, rung: Rung) -> datetime | None:
     """When the next invoice that is not due yet gets its notice; each invoice has its own."""
+    invoice = next_noticed(state, rung)
+    return days_after(invoice.due_at, -days, state.timezone) if invoice else None
+
+
+def next_noticed(state: Subscription, rung: Rung) -> Invoice | None:
+    """The invoice that a notice before the due date is about."""
     waiting = [i for i in state.invoices if not i.missed and i.open_minor and rung.id not in i.noticed]
-    return min((days_after(i.due_at, -days, state.timezone) for i in waiting), default=None)
+    return min(waiting, key=lambda i: (i.due_at, i.ordinal), default=None)
 
 
 def _crossed(overdue: tuple[Invoice, ...], minor: int) -> datetime | None:
@@ -197,15 +203,21 @@ def _billing(state: Subscription, policy: Policy) -> list[Item]:
         return []
     period = state.next_period + (0 if policy.billing.in_advance else 1)
     at = instant(billing_date(state.starts_on, period), policy.billing.at, state.timezone)
-    at = max(at + timedelta(minutes=_spread(state, policy)), state.bill_not_before or at)
+    spread = timedelta(minutes=_spread(state, policy))
+    at = max(at + spread, state.bill_not_before or at)
     items = [_item(at, "invoice", f"invoice {state.issued + 1}", "billing date")]
     if state.cancel_at_period_end:
-        end = period
-        if policy.ending.at_period_end_means == "commitment" and state.instalments:
-            end = state.next_period + -state.next_period % state.instalments
-        at = instant(billing_date(state.starts_on, end), policy.billing.at, state.timezone)
+        at = instant(plan_ends_on(state, policy), policy.billing.at, state.timezone) + spread
         items.append(_item(at, "period_end", "the plan ends"))
     return items
+
+
+def plan_ends_on(state: Subscription, policy: Policy) -> date:
+    """The first date that a plan cancelled at period end no longer covers: where its period, or its year, ends."""
+    period = state.next_period + (0 if policy.billing.in_advance else 1)
+    if policy.ending.at_period_end_means == "commitment" and state.instalments:
+        period = state.next_period + -state.next_period % state.instalments
+    return billing_date(state.starts_on, period)
 
 
 def _spread(state: Subscription, policy: Policy) -> int:

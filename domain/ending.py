@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain import access, debts
+from domain.agenda import plan_ends_on
 from domain.money import share
 from domain.periods import DAY, billing_date, days_after, first_of_month, last_day_before, last_of_month
 from domain.policy import Cancel, Condition, Terminate
@@ -84,7 +85,7 @@ def cancel_by_customer(turn: Turn) -> None:
 def period_has_ended(turn: Turn) -> None:
     """The period end that a cancellation was set to has come."""
     by = turn.state.cancel_at_period_end or "customer"
-    cancel(turn, last_day_before(turn.at, turn.state.timezone), False, by)
+    cancel(turn, plan_ends_on(turn.state, turn.policy) - DAY, False, by)
 
 
 def cancel_by_refusal(turn: Turn) -> None:
@@ -124,7 +125,9 @@ def _judge_again(turn: Turn) -> None:
     episode = turn.state.episode
     if episode is not None:
         ahead = {r.id for r in turn.policy.ladder if Condition("plan_running", False) in r.conditions}
-        turn.change(episode=replace(episode, applied=tuple(i for i in episode.applied if i not in ahead)))
+        left = tuple(i for i in episode.applied if i not in ahead)
+        if left != episode.applied:
+            turn.change(episode=replace(episode, applied=left), released_at=turn.at)
 
 
 def _close_access(turn: Turn, by: str, *, mail: bool) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from domain.effects import Entry
+from domain.money import decimal_text
 from domain.policy import Policy
+from domain.scenario import Said
 from domain.simulate import play
 from domain.subscription import Subscription
 from domain.world import Book, GatewayRule, World
@@ -23,6 +25,15 @@ _DECLINED = World(
 )
 
 
+def _transfer(state: Subscription, now: datetime) -> tuple[Said, ...]:
+    """A transfer of everything open, at once."""
+    if not state.open_minor:
+        return ()
+    amount = decimal_text(state.open_minor, state.currency)
+    said: dict[str, object] = {"amount": amount, "channel": "bank_transfer", "reference": "forecast"}
+    return (Said(now, "payment-received", said),)
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Two futures from one state. Both assume that nobody sends anything and that nothing more is used."""
@@ -34,10 +45,11 @@ class Forecast:
 def forecast(state: Subscription, policy: Policy, now: datetime, horizon: timedelta = HORIZON) -> Forecast:
     """What a subscription will see from `now` on, within `horizon`, at most ENTRIES_LIMIT entries each.
 
-    "Everything is paid" means that every charge from now on is approved; what is owed already and cannot be charged
-    stays owed. Deadlines that have passed and wait for a worker come first.
+    "Everything is paid" means that what is open is paid by transfer now, and that every charge from now on is
+    approved. Deadlines that have passed and wait for a worker come first where nothing is paid, and too late where
+    everything is: messages are taken in before deadlines.
     """
     until = now + horizon
     unpaid = play(state, policy, _DECLINED, Book(), (), until).entries
-    paid = play(state, policy, World(), Book(), (), until).entries
+    paid = play(state, policy, World(), Book(), _transfer(state, now), until).entries
     return Forecast(unpaid[:ENTRIES_LIMIT], paid[:ENTRIES_LIMIT])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domain import access, debts, ending, rounds
-from domain.agenda import oldest_of
+from domain.agenda import next_noticed, oldest_of
 from domain.declines import hardness
 from domain.effects import ReadFacts
 from domain.periods import days_after, first_of_month, first_of_next_month, local_date
@@ -41,6 +41,8 @@ def climb(turn: Turn, rung: Rung) -> None:
         return None
     overdue = turn.state.overdue()
     oldest = oldest_of(overdue) if overdue else None
+    if rung.when.kind == "days_before_due":
+        oldest = next_noticed(turn.state, rung)
     _mark(turn, rung)
     if all(_holds(turn, condition, facts) for condition in rung.conditions):
         if rung.warns:
@@ -81,10 +83,9 @@ def _mark(turn: Turn, rung: Rung) -> None:
     if rung.when.kind == "days_after_cancellation" and s.ended:
         turn.change(ended=replace(s.ended, applied=(*s.ended.applied, rung.id)))
     elif rung.when.kind == "days_before_due":
-        for invoice in s.invoices:
-            noticed = days_after(invoice.due_at, -rung.when.number, s.timezone) <= turn.at
-            if noticed and not invoice.missed and rung.id not in invoice.noticed:
-                turn.keep(replace(invoice, noticed=(*invoice.noticed, rung.id)))
+        invoice = next_noticed(s, rung)
+        if invoice is not None:
+            turn.keep(replace(invoice, noticed=(*invoice.noticed, rung.id)))
     elif s.episode:
         turn.change(episode=replace(s.episode, applied=(*s.episode.applied, rung.id)))
 
@@ -133,8 +134,8 @@ def _apply(turn: Turn, effect: object, oldest: Invoice | None, rung: Rung) -> No
             if turn.state.plan_running:
                 access.worsen(turn, to)
         case Mail(template):
-            about = {"invoice": oldest.number, "due_on": oldest.missed_on.isoformat()} if oldest else {}
-            turn.mail(template, **about)
+            due_on = local_date(oldest.due_at, turn.state.timezone).isoformat() if oldest else ""
+            turn.mail(template, **({"invoice": oldest.number, "due_on": due_on} if oldest else {}))
         case Command(command):
             access.block(turn, command, access.UNPAID)
             if command == turn.policy.ending.deletes_data:

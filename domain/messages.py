@@ -17,6 +17,7 @@ from domain.periods import local_date, parse_date, parse_local
 
 TEXT_LIMIT = 200  # characters; a reason is a line, not an essay
 LIST_LIMIT = 20  # invoice numbers in one announcement
+YEARS = range(1950, 2201)  # as in scenarios; calendars are reckoned with beyond both ends
 FUTURE_DAYS = 1  # a message may be dated this far ahead of when it is taken in: clocks differ
 
 
@@ -85,9 +86,12 @@ def _texts(name: str, value: object, currency: str) -> list[str]:
 
 def _date(name: str, value: object, currency: str) -> date:
     try:
-        return parse_date(value)
+        on = parse_date(value)
     except ValueError:
         raise Refused(f"{name}: {_shown(value)}: expected a date such as '2026-03-18'") from None
+    if on.year not in YEARS:
+        raise Refused(f"{name}: {_shown(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
+    return on
 
 
 def _one_of(*allowed: str) -> Reader:
@@ -218,6 +222,8 @@ def _instant(value: object, timezone: str, taken_in: datetime) -> datetime:
         at = parse_local(value, timezone)
     except ValueError:
         raise Refused(f"at: {_shown(value)}: expected local time such as '2026-03-18T10:00'") from None
+    if at.year not in YEARS:
+        raise Refused(f"at: {_shown(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
     if (local_date(at, timezone) - local_date(taken_in, timezone)).days > FUTURE_DAYS:
         raise Refused(f"at: {_shown(value)}: lies in the future; it was taken in at {taken_in.isoformat()}")
     return at

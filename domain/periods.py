@@ -9,6 +9,7 @@ from __future__ import annotations
 import calendar
 import re
 import zoneinfo
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
@@ -39,7 +40,8 @@ def parse_local(text: object, timezone: str) -> datetime:
     """
     if isinstance(text, str) and _LOCAL.fullmatch(text):
         read = datetime.fromisoformat(text)
-        return read.astimezone(UTC) if read.tzinfo else instant(read.date(), read.time(), timezone)
+        with suppress(OverflowError):  # on the first and the last day that there are
+            return read.astimezone(UTC) if read.tzinfo else instant(read.date(), read.time(), timezone)
     raise ValueError(f"{text!r}: expected local time such as '2026-03-18T10:00'")
 
 

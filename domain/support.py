@@ -41,6 +41,7 @@ def reverse(turn: Turn, message: Message, payment: PaymentFacts | None) -> str |
         return f"payment {reference!r} has been reversed in full already"
     wanted = message.minor()
     if wanted > left:
+        turn.say("reversal_capped", asked=turn.amount(wanted), left=turn.amount(left), reference=reference)
         turn.remark(f"reversal of {turn.amount(wanted)}: only {turn.amount(left)} of {reference} was left to reverse")
     reopened = debts.reverse(turn, payment, min(wanted, left), message.reason)
     _reopened(turn, reopened > 0 and turn.state.open_minor > 0)  # credit may have paid it again at once

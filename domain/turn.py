@@ -25,7 +25,7 @@ from domain.money import decimal_text
 from domain.policy import Policy, Standing
 from domain.subscription import Invoice, Subscription
 
-ATTENTION_LIMIT = 8  # what one page shows support; older remarks are in the audit trail
+ATTENTION_LIMIT = 8  # what one page shows support; what caused older remarks is in the audit trail
 BY_POLICY = "policy"
 
 
@@ -95,7 +95,7 @@ class Turn:
             self.say("standing", to=to, **{"from": before}, **fields)
 
     def remark(self, text: str) -> None:
-        """Ask for support's attention. The newest few stay in the state, all of them in the audit trail."""
+        """Ask for support's attention. The newest few are kept, until what they are about is over."""
         kept = tuple(r for r in self.state.attention if r != text)[-(ATTENTION_LIMIT - 1) :]
         self.change(attention=(*kept, text))
 

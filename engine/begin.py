@@ -31,7 +31,8 @@ class Started:
 async def begin(
     client: Client, books: Books, task_queue: str, terms: Terms, policy: Policy, offset_seconds: float = 0.0
 ) -> Started:
-    """Start one subscription under a policy. Starting it again changes nothing; an ended id is not used again.
+    """Start one subscription under a policy. Starting it again changes nothing but the
+    customer's name and address, which are kept as they were said last; an ended id is not used again.
 
     Personal data goes to the books and not into the workflow. Raises InvalidTerms where terms and policy do not fit.
     """

@@ -6,7 +6,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -76,11 +76,21 @@ def _parsed(path: str, text: bytes) -> say.Policy:
         said = model.PolicyFile.model_validate(plain)
     except ValidationError as error:
         raise InvalidPolicy("\n".join(_faults(path, node, error))) from None
-    meaning = json.dumps(said.model_dump(mode="json", by_alias=True, exclude={"title"}), sort_keys=True)
     try:
-        return _policy(said, hashlib.sha256(meaning.encode()).hexdigest())
+        return _policy(said, _digest(plain))
     except UnknownZone as error:
         raise InvalidPolicy(f"{path}: when_paid.decide.office.timezone: {error}") from None
+
+
+def _digest(plain: dict[str, Any]) -> str:
+    """SHA-256 of what the file says: not of its comments, its layout or its title, and not of what the model adds.
+
+    A language that grows keeps the digest of every text written before. The order of `undo` is kept, because commands
+    are undone in it.
+    """
+    said = {key: value for key, value in plain.items() if key != "title"}
+    said["access"] = {**said["access"], "undo": list(said["access"]["undo"].items())}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _no_key_twice(path: str, node: Node | None) -> None:
@@ -99,7 +109,10 @@ def _no_key_twice(path: str, node: Node | None) -> None:
 
 def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
     lines = []
-    for fault in error.errors(include_url=False):
+    faults = error.errors(include_url=False)
+    as_object = {f["loc"][:3] for f in faults if any(str(part).endswith("When]") for part in f["loc"])}
+    faults = [f for f in faults if f["loc"][-1] != "literal['end_of_month']" or f["loc"][:3] not in as_object]
+    for fault in faults:
         where = [str(part) for part in fault["loc"]]
         node, trail = _find(root, where)
         line = node.start_mark.line + 1 if node is not None else 1

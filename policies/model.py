@@ -186,6 +186,10 @@ class Rung(Said):
     days_after_warning: Days | None = Field(default=None, description="least distance from that notice")
 
 
+def _counts_from_due(when: When | str) -> bool:
+    return isinstance(when, When) and when.days_after_due is not None
+
+
 class Limits(Said):
     days_late: Days
     late_payments: Days
@@ -280,6 +284,8 @@ class PolicyFile(Said):
             raise ValueError("`days_after_warning` needs a rung with `warns: true`")
         if any(r.if_.at_month_end for r in self.ladder) and self.keep_trying is None:
             raise ValueError("`at_month_end` needs `keep_trying`, which holds the default choice")
+        if any(_counts_from_due(r.when) for r in self.ladder) and not self.when_reversed.due_again:
+            raise ValueError("`days_after_due` needs `when_reversed: {due_again: true}`, or a reversal has no grace")
         if self.when_cancelled.final_invoice and self.bill.in_ == "advance":
             raise ValueError("`final_invoice` is for plans billed in arrears; in advance everything is billed already")
         return self

@@ -30,7 +30,7 @@ REGISTERED: dict[str, str] = {
     NEXT_STEP.name: "Keyword",
     ATTENTION.name: "Bool",
 }
-"""Name and type of each, to be registered before the first worker starts; `make run` and `cli.py attributes` do it."""
+"""Name and type of each, to be registered before the first worker starts; `make run` and `worker.py` do it."""
 
 
 def attributes(state: Subscription, upcoming: Item | None) -> TypedSearchAttributes:

@@ -176,6 +176,8 @@ TERMS = st.builds(
     timezone=st.sampled_from(("America/New_York", "UTC", "Asia/Beirut", "Pacific/Auckland", "America/Havana")),
     primary=st.sampled_from(("card", "card", "paypal", "bank_transfer")),
     secondary=st.sampled_from(("card", "paypal", "bank_transfer", None)),
+    tags=st.sampled_from(((), ("risky",), ("trusted",))),
+    since=st.sampled_from((None, "2020-01-01")),
 )
 
 _DAYS = st.dates(date(2026, 1, 1), date(2027, 6, 30))

@@ -34,7 +34,6 @@ FILES = {
 }
 
 QUICK = {
-    "annual-half-rounds-up-yen",
     "annual-weekly-round-pays",
     "hosting-agency-collects-everything",
     "hosting-channels-paypal-fails-once",
@@ -42,7 +41,6 @@ QUICK = {
     "hosting-refused-after-the-end",
     "messages-duplicate-payment",
     "money-reversal-after-placement",
-    "money-write-off-and-undo",
     "monthly-order-of-a-cancellation",
     "monthly-promise-across-month-end",
     "monthly-unknown-then-approved",

@@ -179,10 +179,23 @@ class Life:
             return said
 
 
-async def begun(stage: Stage, policy: str, id_: str, *, starts_on: str = "2026-01-15", world: World | None = None) -> Life:
-    """Begin a life under a shipped policy, an hour before its first local date."""
-    rules = load(policy)
-    publish(rules)
+async def begun(
+    stage: Stage,
+    policy: str,
+    id_: str,
+    *,
+    starts_on: str = "2026-01-15",
+    world: World | None = None,
+    rules: Policy | None = None,
+    carried: bool = True,
+) -> Life:
+    """Begin a life an hour before its first local date, under a shipped policy or `rules` in its stead.
+
+    `carried`: whether the worker carries that policy.
+    """
+    rules = rules or load(policy)
+    if carried:
+        publish(rules)
     life = Life(stage, VirtualTime(stage.client), terms_of(policy, id_, starts_on), rules)
     await load_world(stage.pool, id_, world or World())
     begins_at = first_instant(life.terms.starts_on, life.terms.customer.timezone) - LEAD

@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import RPCError, WorkflowHistory, WorkflowUpdateFailedError
 
@@ -241,6 +242,7 @@ async def test_an_ended_subscription_stays_open_until_everyone_has_been_told(liv
     assert [letter.template for letter in await Mailbox(life.stage.pool).letters(life.id)] == ["subscription_cancelled"]
 
 
+@pytest.mark.slow
 async def test_the_state_stays_small_in_a_bad_life(live: Begin) -> None:
     life = await live("hosting", "bad", starts_on="2026-01-01", world=declined("2026-01-01"))
     await life.until("2026-02-02T12:00")
