@@ -223,7 +223,12 @@ async def test_queries_tell_the_state_the_period_and_two_futures(life: Life) -> 
     assert all(told.what for told in timeline)
     unpaid = [(t.at[:10], t.fields["to"]) for t in futures.if_nothing_is_paid if t.what == "standing"]
     assert unpaid == [("2026-01-18", "locked"), ("2026-02-01", "cancelled"), ("2026-02-01", "ended")]
-    assert [t.at[:10] for t in futures.if_everything_is if t.what == "invoice_issued"] == []
+    paid = [(t.what, t.fields.get("to")) for t in futures.if_everything_is][:2]
+    assert paid == [("payment_received", None), ("standing", "active")]
+    assert [t.at[:10] for t in futures.if_everything_is if t.what == "invoice_issued"][:2] == [
+        "2026-02-15",
+        "2026-03-15",
+    ]
     assert (await life.state()).standing == "past_due"  # asking has changed nothing
 
 
