@@ -62,6 +62,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m policies.schema --check
+	$(BIN)/python -m docs.generate --check
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 format: setup

@@ -71,7 +71,7 @@ def _parsed(path: str, text: bytes) -> say.Policy:
         raise InvalidPolicy(f"{path}:{line}: {error.problem}; expected YAML") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise InvalidPolicy(f"{path}: {str(error).splitlines()[0]}; expected YAML") from None
-    _no_key_twice(path, node)
+    _no_key_twice(path, node, set())
     try:
         said = model.PolicyFile.model_validate(plain)
     except ValidationError as error:
@@ -93,25 +93,31 @@ def _digest(plain: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _no_key_twice(path: str, node: Node | None) -> None:
-    """YAML lets a later key silently replace an earlier one; a rule that vanishes so is the worst kind."""
+def _no_key_twice(path: str, node: Node | None, looked_at: set[int]) -> None:
+    """YAML lets a later key silently replace an earlier one; a rule that vanishes so is the worst kind.
+
+    Each node is looked at once: aliases of aliases may stand for billions of them, or lead in a circle.
+    """
+    if id(node) in looked_at:
+        return
+    looked_at.add(id(node))
     if isinstance(node, MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             if key.value in seen:
                 raise InvalidPolicy(f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; expected once")
             seen.add(key.value)
-            _no_key_twice(path, value)
+            _no_key_twice(path, value, looked_at)
     elif isinstance(node, SequenceNode):
         for item in node.value:
-            _no_key_twice(path, item)
+            _no_key_twice(path, item, looked_at)
 
 
 def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
     lines = []
     faults = error.errors(include_url=False)
     as_object = {f["loc"][:3] for f in faults if any(str(part).endswith("When]") for part in f["loc"])}
-    faults = [f for f in faults if f["loc"][-1] != "literal['end_of_month']" or f["loc"][:3] not in as_object]
+    faults = [f for f in faults if f["loc"][-1:] != ("literal['end_of_month']",) or f["loc"][:3] not in as_object]
     for fault in faults:
         where = [str(part) for part in fault["loc"]]
         node, trail = _find(root, where)

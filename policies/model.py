@@ -40,10 +40,10 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-def _clock(value: object) -> object:
+def _clock(value: object) -> time:
     if not isinstance(value, str) or not re.fullmatch(_CLOCK, value):
         raise ValueError('expected a quoted local time such as "00:00"')
-    return value
+    return time.fromisoformat(value)
 
 
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
@@ -60,7 +60,7 @@ OneOrMoreTemplates = Annotated[
 
 
 class Said(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Bill(Said):
@@ -186,6 +186,10 @@ class Rung(Said):
     days_after_warning: Days | None = Field(default=None, description="least distance from that notice")
 
 
+def _counts_misses(when: When | str) -> bool:
+    return isinstance(when, When) and when.end_of_month_of_consecutive_missed is not None
+
+
 def _counts_from_due(when: When | str) -> bool:
     return isinstance(when, When) and when.days_after_due is not None
 
@@ -203,6 +207,18 @@ class Office(Said):
     until: LocalTime
     timezone: str
 
+    @model_validator(mode="after")
+    def _opens(self) -> Office:
+        if self.from_ >= self.until:
+            raise ValueError("expected an office that opens before it closes")
+        return self
+
+    @property
+    def hours_a_year(self) -> int:
+        """At least so many, whole ones, holidays not counted."""
+        opens, closes = ((clock.hour * 60 + clock.minute) for clock in (self.from_, self.until))
+        return 50 * len(set(self.days)) * (closes - opens) // 60
+
 
 class Decide(Said):
     """What becomes of a review that nobody decides; hours are office hours."""
@@ -211,6 +227,13 @@ class Decide(Said):
     escalate_after_hours: Annotated[int, Field(ge=1, le=400)]
     default_after_hours: Annotated[int, Field(ge=1, le=400)]
     default: Literal["reactivate", "refuse"]
+
+    @model_validator(mode="after")
+    def _reached(self) -> Decide:
+        wanted, had = max(self.escalate_after_hours, self.default_after_hours), self.office.hours_a_year
+        if wanted > had:
+            raise ValueError(f"{wanted} office hours never come: this office has {had} in a year")
+        return self
 
 
 class WhenPaid(Said):
@@ -286,6 +309,8 @@ class PolicyFile(Said):
             raise ValueError("`at_month_end` needs `keep_trying`, which holds the default choice")
         if any(_counts_from_due(r.when) for r in self.ladder) and not self.when_reversed.due_again:
             raise ValueError("`days_after_due` needs `when_reversed: {due_again: true}`, or a reversal has no grace")
+        if any(then.terminate and not _counts_misses(r.when) for r in self.ladder for then in r.then):
+            raise ValueError("`terminate` needs `when: {end_of_month_of_consecutive_missed: ...}`")
         if self.when_cancelled.final_invoice and self.bill.in_ == "advance":
             raise ValueError("`final_invoice` is for plans billed in arrears; in advance everything is billed already")
         return self
