@@ -116,8 +116,9 @@ def _no_key_twice(path: str, node: Node | None, looked_at: set[int]) -> None:
 def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
     lines = []
     faults = error.errors(include_url=False)
-    as_object = {f["loc"][:3] for f in faults if any(str(part).endswith("When]") for part in f["loc"])}
-    faults = [f for f in faults if f["loc"][-1:] != ("literal['end_of_month']",) or f["loc"][:3] not in as_object]
+    faults = [f for f in faults if f["type"] != "model_type" or not _tried_as_trigger(f["loc"])]
+    as_trigger = {f["loc"][:3] for f in faults if _tried_as_trigger(f["loc"])}
+    faults = [f for f in faults if f["loc"][-1:] != ("literal['end_of_month']",) or f["loc"][:3] not in as_trigger]
     for fault in faults:
         where = [str(part) for part in fault["loc"]]
         node, trail = _find(root, where)
@@ -126,6 +127,10 @@ def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
         expected = fault["msg"][:1].lower() + fault["msg"][1:]
         lines.append(f"{path}:{line}: {'.'.join(trail) or 'policy'}: {value}{expected}")
     return list(dict.fromkeys(lines))
+
+
+def _tried_as_trigger(loc: tuple[int | str, ...]) -> bool:
+    return any(str(part).endswith("When]") for part in loc)
 
 
 def _find(root: Node | None, where: list[str]) -> tuple[Node | None, list[str]]:

@@ -127,7 +127,8 @@ class SubscriptionWorkflow:
             decision = moving.move(self.state, to, said, self._now())
             self.state, self.policy = decision.subscription, to
             waiting, self.unwritten = [*self.unwritten, *decision.effects], []
-            await perform.carry_out(self._batch(waiting), f"move to {to.name} version {to.version}")
+            carried = await perform.carry_out(self._batch(waiting), f"move to {to.name} version {to.version}")
+            self._deliver(carried.undelivered)
             happened = [e for e in decision.effects if isinstance(e, Entry)]
             self.recent = (self.recent + happened)[-ENTRIES_KEPT:]
             answers.append(self._answer(happened))
