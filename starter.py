@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -33,7 +33,6 @@ app = typer.Typer(
     help="Start subscriptions and tell their future.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-Engine = Literal["core", "temporal"]
 ScenarioFile = Annotated[Path, typer.Argument(help="A scenario in the contract's format.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 

@@ -163,8 +163,13 @@ def _before_due(state: Subscription, days: int, rung: Rung) -> datetime | None:
 
 
 def next_noticed(state: Subscription, rung: Rung) -> Invoice | None:
-    """The invoice that a notice before the due date is about."""
-    waiting = [i for i in state.invoices if not i.missed and i.open_minor and rung.id not in i.noticed]
+    """The invoice that a notice before the due date is about. One that came, or was re-opened, later gets none."""
+
+    def in_time(invoice: Invoice) -> bool:
+        notice_at = days_after(invoice.due_at, -rung.when.number, state.timezone)
+        return notice_at >= (invoice.reopened_at or invoice.issued_at)
+
+    waiting = [i for i in state.invoices if not i.missed and i.open_minor and rung.id not in i.noticed and in_time(i)]
     return min(waiting, key=lambda i: (i.due_at, i.ordinal), default=None)
 
 

@@ -14,7 +14,7 @@ from domain.effects import KeepPayment, PlaceWithAgency, RecallFromAgency
 from domain.events import PaymentFacts
 from domain.keys import invoice_number
 from domain.money import share
-from domain.periods import add_months, billing_date, days_after, instant, last_of_month, local_date
+from domain.periods import add_months, billing_date, days_after, last_of_month, local_date
 from domain.subscription import Channel, Commitment, Invoice, InvoiceKind, PaidPart, Subscription, WriteOff
 from domain.turn import Turn
 
@@ -244,17 +244,11 @@ def last_received_on(state: Subscription) -> date:
     return last_of_month(billing_date(state.starts_on, max(received)))
 
 
-def instant_of_billing(turn: Turn, on: date) -> datetime:
-    """The instant at which something billed on a local date is issued."""
-    return instant(on, turn.policy.billing.at, turn.state.timezone)
-
-
 def late_fee(turn: Turn, minor: int, percent: int) -> None:
     """Invoice a fee for being late, due at once."""
     fee = minor + share(turn.state.past_due_minor, percent, 100)
     on = local_date(turn.at, turn.state.timezone)
     if fee > 0:
-        turn.change(fees=turn.state.fees + 1)
         issue(turn, "fee", -1, on, add_months(on, 0), fee, turn.at)
 
 

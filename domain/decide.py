@@ -52,8 +52,7 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
     if turn.question is None and turn.state.asked_for is not None:
         turn.change(asked_for=None)
     upcoming = None if turn.question else next_item(turn.state, policy)
-    changed = turn.state.standing if turn.state.standing != state.standing else None
-    return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None, changed)
+    return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None)
 
 
 def refused_after_the_end(view: View, entries: int, event: MessageReceived, policy: Policy) -> tuple[Effect, ...]:

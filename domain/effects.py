@@ -232,7 +232,6 @@ class Decision:
     effects: tuple[Effect, ...]
     question: Question | None
     wake_at: datetime | None
-    standing_changed_to: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)

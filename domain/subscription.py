@@ -220,7 +220,6 @@ class Subscription:
     next_period_billed_minor: int = 0
     bill_not_before: datetime | None = None
     issued: int = 0
-    fees: int = 0
     invoices: tuple[Invoice, ...] = ()
     """Open ones only, in order of issue."""
     credit: tuple[PaidPart, ...] = ()
@@ -247,7 +246,6 @@ class Subscription:
     placed_once: bool = False
     data_deleted: bool = False
     commitments: tuple[Commitment, ...] = ()
-    last_received_period: int | None = None
     written_off: tuple[WriteOff, ...] = ()
     round: Round | None = None
     round_at: datetime | None = None

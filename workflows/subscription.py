@@ -206,7 +206,7 @@ class SubscriptionWorkflow:
         if if_approved is None:
             return approved
         self.recent = (self.recent + [e for e in approved.effects if isinstance(e, Entry)])[-ENTRIES_KEPT:]
-        return Decision(approved.subscription, (), None, approved.wake_at, approved.standing_changed_to)
+        return Decision(approved.subscription, (), None, approved.wake_at)
 
     def _batch(self, waiting: Sequence[Effect], state: Subscription | None = None, suffix: str = "") -> Batch:
         """What is waiting, under the next key; `state` is the one it leads to, if that is not the present one."""

@@ -111,6 +111,11 @@ def test_an_invoice_paid_before_its_notice_gets_none(say: Say) -> None:
     assert life.mails == []
 
 
+def test_an_invoice_that_comes_after_its_notice_would_have_been_due_gets_none(say: Say) -> None:
+    life = begins(say(rung("{days_before_due: 4}", NOTICE), terms=3), afterwards=DECLINED).play("2026-03-01")
+    assert life.mails == []
+
+
 @pytest.mark.parametrize(
     ("condition", "changes", "sent"),
     [

@@ -101,7 +101,7 @@ def test_a_decision_or_a_later_event_closes_the_review_before_its_deadline(
     vary: Vary, message: dict[str, str], standing: str
 ) -> None:
     life = locked(begins(vary("hosting", when_paid=deadline("refuse")), APPROVED, DECLINED, DECLINED, DECLINED))
-    life.tell("2026-04-13T07:00", **message)  # type: ignore[arg-type]
+    life.tell("2026-04-13T07:00", **message)
     life.play("2026-04-14T23:00")
     assert life.story("review_escalated") == []
     assert life.state.review is None
@@ -124,9 +124,9 @@ def test_reactivation_by_default_revokes_a_cancellation_as_by_support(vary: Vary
     assert life.story("standing", "platform", "invoice_issued", since="2026-05-05") == [
         "05-05 10:00 standing awaiting_review",
         "05-07 10:00 standing active",
-        "05-07 10:00 platform revoke_cancellation",
-        "05-07 10:00 platform unlock_account",
         "05-07 10:00 platform unlock_server",
+        "05-07 10:00 platform unlock_account",
+        "05-07 10:00 platform revoke_cancellation",
         "05-15 invoice s-1-0005 27.77",  # the final invoice billed 21.23 of this month already
     ]
 
