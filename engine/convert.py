@@ -22,7 +22,10 @@ from temporalio.converter import (
 from domain.run import Run
 
 SHORT: tuple[type, ...] = (Run,)
-"""Written without the fields that have their default: two thirds of a healthy state."""
+"""Written without the fields that have their default: two thirds of a healthy state.
+
+So a default of `Subscription` must never change its meaning: states written before are read with it.
+"""
 
 SHOWN = 40  # characters of what a stranger wrote
 
