@@ -264,6 +264,7 @@ class Auditor:
         for number, invoice in self.invoices.items():
             assert s.invoice(number) in (invoice, None), f"{number} was kept otherwise than it stands"
             assert s.invoice(number) is not None or invoice.open_minor == 0, f"{number} is owed and forgotten"
+            assert 0 <= invoice.placed_minor <= invoice.open_minor, f"{number} is placed and not owed"
 
     def _voided_bad(self) -> int:
         return 0
@@ -273,7 +274,6 @@ class Auditor:
         assert paid == {part.reference: part.minor for part in i.paid_by}
         assert all(part.minor > 0 for part in i.paid_by)
         assert i.open_minor >= 0
-        assert 0 <= i.placed_minor <= i.open_minor
         assert not i.voided or i.unresolved, f"{i.number} is void and owed"
         assert i.open_minor + sum(p.minor for p in i.paid_by) + i.written_off_minor == i.amount_minor or i.voided
         assert not i.missed or i.open_minor > 0

@@ -49,6 +49,7 @@ class Move:
     size: int
     """Chooses the amount: the price, everything open, a part, a minor unit, too much."""
     backdated_days: int
+    """How many days before it is taken in the message says it is from; below zero: clocks differ."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ MOVES = st.builds(
     punctual=st.sampled_from((True, True, True, False)),
     which=st.integers(0, 11),
     size=st.integers(0, 5),
-    backdated_days=st.sampled_from((0, 0, 0, 0, 0, 0, 2, 40)),
+    backdated_days=st.sampled_from((0, 0, 0, 0, 0, 0, 0, 2, 40, -1)),
 )
 
 TERMS = st.builds(

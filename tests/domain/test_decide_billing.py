@@ -183,6 +183,26 @@ def test_a_write_off_is_undone_as_the_invoice_stands_then() -> None:
     assert [(p.reference, p.minor) for p in life.state.credit] == [("r-2", 2000)]
 
 
+def test_an_invoice_of_which_a_part_was_written_off_is_not_paid_in_full_by_money() -> None:
+    life = pay(begins("hosting", afterwards=DECLINED), "2026-02-16T10:00", "20.00", "r-1")
+    life.tell("2026-02-16T11:00", "write-off", by="support", reason="goodwill")
+    life.tell("2026-02-16T12:00", "payment-reversed", amount="20.00", reference="r-1", reason="bounced")
+    pay(life, "2026-02-16T13:00", "20.00", "r-2")
+    assert life.state.open_minor == 0
+    assert life.state.new_customer
+
+
+def test_a_product_cancelled_again_in_the_same_period_is_billed_for_the_rest_of_its_days() -> None:
+    """13 of 30 days were billed by the first cancellation, 26 have passed at the second: 42.47 less 21.23."""
+    life = begins("hosting", APPROVED, afterwards=DECLINED).play("2026-04-28")
+    pay(life, "2026-04-29T10:00", "119.23").tell("2026-05-07T10:00", "reactivate", by="support", reason="paid")
+    life.tell("2026-05-10T10:00", "cancel", by="customer", reason="moving", when="now")
+    assert life.story("invoice_issued", since="2026-04-16") == [
+        "04-28 invoice s-1-0004 21.23",
+        "05-10 10:00 invoice s-1-0005 21.24",
+    ]
+
+
 def test_debt_placed_again_during_a_review_passes_through_cancelled() -> None:
     life = begins("hosting", APPROVED, afterwards=DECLINED).play("2026-05-13")
     pay(life, "2026-05-14T10:00", "119.23", "r-1")

@@ -203,6 +203,20 @@ def test_everything_open_can_be_voided_and_what_was_paid_of_it_is_credit(say: Sa
     assert (life.state.open_minor, life.state.credit_minor) == (0, 900)
 
 
+def test_what_was_written_off_before_it_was_voided_cannot_be_owed_again(say: Say) -> None:
+    life = begins(say(rung("{days_unpaid: 5}", "{void: everything_open}")), afterwards=DECLINED)
+    life.tell("2026-01-16T10:00", "payment-received", amount="20.00", **TRANSFER)
+    life.tell("2026-01-16T11:00", "write-off", by="support", reason="goodwill")
+    life.tell("2026-01-16T12:00", "payment-reversed", amount="20.00", reference="r-1", reason="bounced")
+    life.tell("2026-02-01", "undo-write-off", by="support", reason="mistaken")
+    assert life.story("invoice_voided", "written_off") == [
+        "01-16 11:00 written off 29.00",
+        "01-21 12:00 invoice voided 49.00",
+    ]
+    assert life.entries[-1].fields["why"] == "nothing has been written off"
+    assert life.state.open_minor == 0
+
+
 def test_plan_changes_can_be_blocked_and_come_back_with_the_payment(say: Say) -> None:
     policy = say(rung("{days_unpaid: 1}", "{standing: locked}, {platform: block_plan_changes}"))
     life = begins(policy, afterwards=DECLINED)
@@ -241,9 +255,11 @@ def test_a_rung_cancels_as_of_four_days(say: Say, as_of: str, last_day: str, can
     assert len(life.story("invoice_issued")) == 1
 
 
-@pytest.mark.parametrize("at", ["00:00", "09:30", "23:59"])
-def test_a_plan_that_ends_with_its_period_covers_the_day_before_the_next_billing_date(say: Say, at: str) -> None:
-    life = begins(say(rung("{days_unpaid: 5}", REMIND), at=at, spread=0))
+@pytest.mark.parametrize(("at", "spread"), [("00:00", 0), ("09:30", 0), ("23:59", 0), ("00:00", 90), ("23:59", 720)])
+def test_a_plan_that_ends_with_its_period_covers_the_day_before_the_next_billing_date(
+    say: Say, at: str, spread: int
+) -> None:
+    life = begins(say(rung("{days_unpaid: 5}", REMIND), at=at, spread=spread))
     life.tell("2026-01-20T10:00", "cancel", by="customer", reason="moving", when="period_end").play("2026-04-01")
     assert [e.fields["effective_on"] for e in life.entries if e.what == "cancelled"] == ["2026-02-14"]
     assert len(life.story("invoice_issued")) == 1

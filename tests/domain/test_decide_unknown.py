@@ -77,6 +77,12 @@ def test_nothing_else_is_charged_while_it_is_unknown() -> None:
     )
 
 
+def test_the_next_billing_date_does_not_charge_what_is_still_unknown() -> None:
+    life = begins("photo-monthly", silent(3_500, APPROVED)).play("2026-02-19")
+    assert [asked.charge_key for asked in life.gateway.asked] == ["s-1-0001/1/primary"]
+    assert life.play("2026-02-24").gateway.taken == {"s-1-0001/1/primary": 4900, "s-1-0002/1/primary": 4900}
+
+
 def test_the_customer_cannot_run_the_payment_while_it_is_unknown() -> None:
     life = begins("photo-monthly", silent(8, APPROVED)).tell("2026-01-15T01:00", "retry-payment", by="customer")
     assert life.entries[-1].fields["why"] == (

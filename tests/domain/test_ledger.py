@@ -25,7 +25,7 @@ from tests.domain.life import begins
 from tests.domain.moves import RandomLife, agree, lives, make
 
 AFTERMATH = timedelta(days=100)  # beyond the last message: every rung of every ladder, and deletion after retention
-LIVES = 100  # of each policy, in every run; while this was written, 20,000 of each have been played
+LIVES = 60  # of each policy, in every run; while this was written, 20,000 of each have been played
 MOVES = 16
 EVERY_WORD = str(Path(__file__).with_name("every-word.yaml"))
 NOW = datetime(2026, 3, 15, tzinfo=UTC)

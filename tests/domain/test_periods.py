@@ -120,6 +120,12 @@ def test_a_later_deadline_is_never_due_before_an_earlier_one(timezone: str, at: 
     assert days_after(at, few, timezone) <= days_after(at, many, timezone)
 
 
+def test_the_second_of_two_equal_times_leads_to_the_first_of_the_next_two() -> None:
+    second = parse_local("2025-11-02T01:30-05:00", "America/New_York")
+    later = days_after(second, 364, "America/New_York")
+    assert local(later, "America/New_York").isoformat() == "2026-11-01T01:30:00-04:00"
+
+
 @given(zones, instants)
 def test_zero_days_after_is_the_instant_itself(timezone: str, at: datetime) -> None:
     assert days_after(at, 0, timezone) == at
