@@ -16,6 +16,7 @@ LEASH = Path(__file__).with_name("leash.py")
 START_SECONDS = 60  # both servers answer within 2 s on two idle cores; a loaded machine gets thirty times that
 STOP_SECONDS = 20  # a shutdown that writes a checkpoint takes about 1 s; after this the child is killed
 POLL_SECONDS = 0.02  # between two looks at a server that starts
+LOG_BYTES = 1_000_000  # of what a server has said since it was started
 PORT_TRIES = 5  # a port can be lost between the look and the use; five in a row is another fault
 LOG_BYTES = 16 * 2**20  # a log longer than this at a start is set aside as `.old`, which replaces the one before
 TAIL_BYTES = 2000  # of a log, quoted in an error
@@ -49,8 +50,15 @@ class Child:
         return os.pread(self.log.fileno(), length - start, start).decode(errors="replace").strip()
 
     def lost_its_port(self) -> bool:
-        """Whether it ended because another process took its port between the look and the use."""
-        return self.process.returncode is not None and "ddress already in use" in self.said()
+        """Whether it ended because another process took a port of its between the look and the use.
+
+        Temporal chooses further ports for its parts by itself, and ends in a panic whose trace fills the log's tail
+        where one of those is taken; so all it has said since its start is read, and a panic counts.
+        """
+        if self.process.returncode is None:
+            return False
+        said = os.pread(self.log.fileno(), LOG_BYTES, self.log_start).decode(errors="replace")
+        return "ddress already in use" in said or "panic: " in said
 
     async def answer(self, ask: Callable[[], Awaitable[Answer]], not_yet: tuple[type[Exception], ...]) -> Answer:
         """What `ask` gives once the server answers; asked again after each exception in `not_yet`, for at most 60 s.
