@@ -73,7 +73,7 @@ class Converter(CompositePayloadConverter):
     def _anything(self, payload: Payload) -> Any:
         try:
             return super().from_payloads([payload])[0]
-        except Exception:
+        except Exception:  # whatever a converter raises: a message that vanishes is worse than any of them
             encoding = payload.metadata.get("encoding", b"none")[:SHOWN].decode(errors="replace")
             return f"{len(payload.data)} bytes that cannot be read, encoding {encoding!r}"
 
