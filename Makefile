@@ -74,7 +74,7 @@ pins:
 	@test -x $(PINS)/bin/pip-compile || { $(PYTHON) -m venv $(PINS) && \
 	  $(PINS)/bin/python -m pip install $(QUIET_PIP) $(PIP_TOOLS); }
 	@for name in requirements requirements-dev; do \
-	  CUSTOM_COMPILE_COMMAND='make pins' $(PINS)/bin/pip-compile --quiet --generate-hashes --strip-extras --upgrade \
+	  CUSTOM_COMPILE_COMMAND='make pins' $(PINS)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --upgrade \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	    --output-file $$name.txt $$name.in || exit 1; \
 	done

@@ -153,7 +153,7 @@ def _scenario(file: Path) -> tuple[Scenario, Policy]:
 
 
 def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:
-    """Each line's or the file's object: a `subscription` as in a scenario, with its `policy` beside it."""
+    """Each line's or the file's object: a `subscription` as in a scenario; with `policy` and, maybe, `contact`."""
     if file.suffix == ".jsonl":
         lines = enumerate(_text(file).splitlines(), start=1)
         said = [(f"{file}:{number}", _parsed(f"{file}:{number}", line)) for number, line in lines if line.strip()]
@@ -163,7 +163,14 @@ def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:
     for place, one in said:
         if not isinstance(one, dict) or not isinstance(one.get("subscription"), dict):
             _refuse(f"{place}: expected an object with `subscription` and `policy`")
-        wanted.append({"place": place, "policy": one.get("policy") or policy, "subscription": one["subscription"]})
+        wanted.append(
+            {
+                "place": place,
+                "policy": one.get("policy") or policy,
+                "subscription": one["subscription"],
+                "contact": one.get("contact") or {},
+            }
+        )
         if not wanted[-1]["policy"]:
             _refuse(f"{place}: policy: missing; say it in the file or with --policy")
     return wanted

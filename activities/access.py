@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import activity
 
 from activities.delivery import Deliveries
-from domain.errands import DELIVERIES
+from domain.errands import DELIVERIES, Delivered
 
 
 class AccessActivities:
@@ -15,17 +17,17 @@ class AccessActivities:
         self._deliveries = deliveries
 
     @activity.defn(name=DELIVERIES["platform"])
-    async def deliver_commands(self, subscription_id: str) -> None:
+    async def deliver_commands(self, subscription_id: str, now: datetime | None = None) -> Delivered:
         """Send every pending command, in order, until each is acknowledged.
 
         Raises a retryable ApplicationError that says what is left.
         """
-        await self._deliveries.deliver_all(subscription_id, "platform")
+        return await self._deliveries.deliver_all(subscription_id, "platform", now)
 
     @activity.defn(name=DELIVERIES["siblings"])
-    async def tell_siblings(self, subscription_id: str) -> None:
+    async def tell_siblings(self, subscription_id: str, now: datetime | None = None) -> Delivered:
         """Block or unblock the customer's other subscriptions.
 
         Raises a retryable ApplicationError that says what is left.
         """
-        await self._deliveries.deliver_all(subscription_id, "siblings")
+        return await self._deliveries.deliver_all(subscription_id, "siblings", now)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import activity
 
 from activities.delivery import Deliveries
-from domain.errands import DELIVERIES
+from domain.errands import DELIVERIES, Delivered
 
 
 class AgencyActivities:
@@ -15,9 +17,9 @@ class AgencyActivities:
         self._deliveries = deliveries
 
     @activity.defn(name=DELIVERIES["agency"])
-    async def deliver_to_agency(self, subscription_id: str) -> None:
+    async def deliver_to_agency(self, subscription_id: str, now: datetime | None = None) -> Delivered:
         """Tell the agency every placement and recall that is pending, in order.
 
         Raises a retryable ApplicationError that says what is left.
         """
-        await self._deliveries.deliver_all(subscription_id, "agency")
+        return await self._deliveries.deliver_all(subscription_id, "agency", now)

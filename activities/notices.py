@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import activity
 
 from activities.delivery import Deliveries
-from domain.errands import DELIVERIES
+from domain.errands import DELIVERIES, Delivered
 
 
 class NoticeActivities:
@@ -15,9 +17,9 @@ class NoticeActivities:
         self._deliveries = deliveries
 
     @activity.defn(name=DELIVERIES["mail"])
-    async def deliver_mails(self, subscription_id: str) -> None:
-        """Send every mail that is pending and still true, in order.
+    async def deliver_mails(self, subscription_id: str, now: datetime | None = None) -> Delivered:
+        """Send every mail that is pending, still true, and allowed out at `now` (business time), in order.
 
         Raises a retryable ApplicationError that says what is left.
         """
-        await self._deliveries.deliver_all(subscription_id, "mail")
+        return await self._deliveries.deliver_all(subscription_id, "mail", now)

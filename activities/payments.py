@@ -16,6 +16,7 @@ from domain import errands
 from domain.effects import Batch, Charge, Tiding
 from domain.errands import ChargeOutcome, ChargeRequest, LookUpOutcome, LookUpRequest
 from domain.gateways import GatewayAnswer, GatewaySilent, GatewayUnavailable
+from domain.subscription import MethodKind
 
 TRIES_WHILE_AWAY = 4  # some 15 s; a payment that comes meanwhile must not wait for a gateway's outage to end
 ANSWER_SECONDS = 30.0  # a gateway answers within 10 s or so; after this the outcome is unknown, not declined
@@ -52,7 +53,7 @@ class Gateway(Protocol):
     """
 
     async def charge(self, charge: Charge, *, subscription_id: str, timezone: str) -> GatewayAnswer: ...
-    async def look_up(self, charge_key: str, *, subscription_id: str) -> GatewayAnswer: ...
+    async def look_up(self, charge_key: str, *, subscription_id: str, method: MethodKind) -> GatewayAnswer: ...
 
 
 class PaymentActivities:
@@ -97,7 +98,7 @@ class PaymentActivities:
         known = await self._books.attempt(key)
         if known is not None and known.state in ("approved", "declined"):
             return LookUpOutcome("approved" if known.state == "approved" else "declined", known.reason, left)
-        answer = await self._look_up(key, subscription_id)
+        answer = await self._look_up(key, subscription_id, request.question.method)
         if answer is None:
             return LookUpOutcome("unknown", None, left)
         if known is not None and answer.outcome != "not_found":
@@ -108,7 +109,8 @@ class PaymentActivities:
         self, request: ChargeRequest
     ) -> tuple[Literal["approved", "declined", "unknown"], str | None]:
         """Somebody began this charge and may have asked: look it up, and ask only where it never arrived."""
-        answer = await self._look_up(request.charge.charge_key, request.subscription_id)
+        charge = request.charge
+        answer = await self._look_up(charge.charge_key, request.subscription_id, charge.method)
         if answer is None:
             return "unknown", None
         if answer.outcome == "not_found":
@@ -133,11 +135,11 @@ class PaymentActivities:
             )
         return answer.outcome, answer.reason
 
-    async def _look_up(self, charge_key: str, subscription_id: str) -> GatewayAnswer | None:
+    async def _look_up(self, charge_key: str, subscription_id: str, method: MethodKind) -> GatewayAnswer | None:
         """The gateway's answer, or None where it gave none in time."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._gateway.look_up(charge_key, subscription_id=subscription_id)
+                return await self._gateway.look_up(charge_key, subscription_id=subscription_id, method=method)
         except (GatewaySilent, TimeoutError):
             return None
         except GatewayUnavailable:

@@ -11,7 +11,17 @@ from datetime import datetime
 
 from domain import access, debts, ending, ladder, ledger, messages, rounds, support
 from domain.agenda import Item, next_item, oldest_of, weekly_round_after
-from domain.effects import Decision, Effect, KeepMessage, KeepUnapplied, LedgerEntry, LookUpMessage, LookUpPayment, View
+from domain.effects import (
+    Decision,
+    Effect,
+    KeepMessage,
+    KeepUnapplied,
+    LedgerEntry,
+    LookUpMessage,
+    LookUpPayment,
+    SendMail,
+    View,
+)
 from domain.events import (
     ChargeAnswered,
     ChargeLookedUp,
@@ -23,7 +33,9 @@ from domain.events import (
     PaymentLookedUp,
 )
 from domain.keys import is_own_charge, short_digest
+from domain.mail_hours import may_go_out
 from domain.messages import Message, Refused
+from domain.outlook import outlook
 from domain.periods import first_of_month
 from domain.policy import Policy
 from domain.subscription import Facts, PendingMessage, PolicyName, Subscription
@@ -52,7 +64,21 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
     if turn.question is None and turn.state.asked_for is not None:
         turn.change(asked_for=None)
     upcoming = None if turn.question else next_item(turn.state, policy)
-    return Decision(turn.state, tuple(turn.effects), turn.question, upcoming.at if upcoming else None)
+    return Decision(turn.state, _addressed(turn), turn.question, upcoming.at if upcoming else None)
+
+
+def _addressed(turn: Turn) -> tuple[Effect, ...]:
+    """The effects, each mail with what comes next as it stands at the end of this decision, and when it may go out."""
+    if not any(isinstance(effect, SendMail) for effect in turn.effects):
+        return tuple(turn.effects)
+    ahead, hours, timezone = outlook(turn.state, turn.policy, turn.at), turn.policy.mail_hours, turn.state.timezone
+    done: list[Effect] = []
+    for effect in turn.effects:
+        if isinstance(effect, SendMail):
+            allowed = may_go_out(effect.at, effect.template, hours, timezone) if hours else effect.at
+            effect = replace(effect, about=effect.about | ahead, not_before=allowed if allowed > effect.at else None)
+        done.append(effect)
+    return tuple(done)
 
 
 def refused_after_the_end(view: View, entries: int, event: MessageReceived, policy: Policy) -> tuple[Effect, ...]:

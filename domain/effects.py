@@ -105,6 +105,8 @@ class SendMail:
     template: str
     at: datetime
     about: dict[str, str] = field(default_factory=dict)
+    not_before: datetime | None = None
+    """Where the policy keeps quiet hours or business days: when it may go out at the earliest."""
     kind: Literal["mail"] = "mail"
 
 
@@ -162,8 +164,24 @@ class TellSiblings:
     kind: Literal["siblings"] = "siblings"
 
 
+@dataclass(frozen=True, slots=True)
+class TellPlatform:
+    """An entry of the timeline that the platform hears of, between the commands it stands between.
+
+    Put into the outbox by the books, for the kinds of entries that the platform wants; decisions do not name it.
+    """
+
+    key: str
+    what: str
+    fields: dict[str, FieldValue]
+    at: datetime
+    by: str
+    because: str
+    kind: Literal["event"] = "event"
+
+
 Record = Entry | LedgerEntry | KeepInvoice | KeepPayment | KeepUnapplied | KeepMessage | WithdrawMails
-Tiding = SendMail | CommandPlatform | PlaceWithAgency | RecallFromAgency | TellSiblings
+Tiding = SendMail | CommandPlatform | TellPlatform | PlaceWithAgency | RecallFromAgency | TellSiblings
 Effect = Record | Tiding
 
 

@@ -7,6 +7,7 @@ batch is given it is written first, in one transaction; writing it again changes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from domain.effects import Batch, Charge, LookUpCharge, ReadFacts
@@ -32,6 +33,13 @@ class CarriedOut:
     """`undelivered` names the parties with tidings still pending after one try."""
 
     undelivered: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """Everything that may go out now has gone out. `again_at` (business time): when the next of what waits may."""
+
+    again_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

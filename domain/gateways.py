@@ -5,8 +5,10 @@ A decline is an answer, not an error. Adapters raise these errors and activities
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from domain.subscription import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,39 @@ class GatewayAnswer:
 
     outcome: Literal["approved", "declined", "not_found"]
     reason: str | None = None
-    """The gateway's own word for a decline, such as `insufficient_funds`."""
+    """Why it was declined, such as `insufficient_funds`: in Stripe's words, which others are translated to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vaulted:
+    """A payment method that a gateway keeps for us, by the gateway's own names for payer and method.
+
+    They are tokens: not card numbers, and still nobody's business. They are never shown, logged or made part of an id.
+    """
+
+    gateway: str
+    """`stripe` or `paypal`."""
+    payer: str = field(repr=False)
+    """Stripe's customer (`cus_...`); empty where the gateway needs none."""
+    method: str = field(repr=False)
+    """Stripe's payment method (`pm_...`), PayPal's vault id."""
+    state: Literal["usable", "expired", "removed"] = "usable"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A subscription that pays by a vaulted method, and in which role."""
+
+    subscription_id: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCharge:
+    """A charge of ours, found by the gateway's own reference."""
+
+    charge_key: str
+    subscription_id: str
 
 
 class GatewayUnavailable(Exception):

@@ -33,7 +33,7 @@ def climb(turn: Turn, rung: Rung) -> None:
     """Act on a rung that is due. It is passed once per episode, whether or not its conditions held."""
     asks_usage = any(c.kind == "used_that_month" for c in rung.conditions)
     facts = turn.state.facts
-    if not all(_holds(turn, c, facts) for c in rung.conditions if c.kind != "used_that_month"):
+    if not all(holds(turn, c, facts) for c in rung.conditions if c.kind != "used_that_month"):
         return _mark(turn, rung)  # passed without asking anybody
     if (rung.harsh or asks_usage) and facts is None:
         return ask_facts(turn)
@@ -44,7 +44,7 @@ def climb(turn: Turn, rung: Rung) -> None:
     if rung.when.kind == "days_before_due":
         oldest = next_noticed(turn.state, rung)
     _mark(turn, rung)
-    if all(_holds(turn, condition, facts) for condition in rung.conditions):
+    if all(holds(turn, condition, facts) for condition in rung.conditions):
         if rung.warns:
             turn.change(warned_at=turn.at)
         for effect in rung.then:
@@ -90,7 +90,7 @@ def _mark(turn: Turn, rung: Rung) -> None:
         turn.change(episode=replace(s.episode, applied=(*s.episode.applied, rung.id)))
 
 
-def _holds(turn: Turn, condition: Condition, facts: Facts | None) -> bool:
+def holds(turn: Turn, condition: Condition, facts: Facts | None) -> bool:
     """Whether a condition holds now."""
     s, wanted = turn.state, condition.wanted
     match condition.kind:

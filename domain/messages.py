@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
+from domain.cards import REFUSED as CARD_REFUSED
+from domain.cards import field_with_card_number
 from domain.keys import short_digest
 from domain.money import InvalidAmount, Money
 from domain.periods import local_date, parse_date, parse_local
@@ -143,7 +145,7 @@ SIGNALS: tuple[str, ...] = tuple(REQUIRED)
 DESCRIPTIONS: dict[str, str] = {
     "payment-received": "Money came in. {amount, channel, reference, invoice?}",
     "payment-reversed": "A payment was taken back: chargeback, refund or bounced. {amount, reference, reason}",
-    "payment-method-updated": "The customer changed a payment method. {role, method}",
+    "payment-method-updated": "The customer changed a payment method, or it expired. {role, method, state?}",
     "retry-payment": "Run the payment for everything open, now. {by}",
     "reactivate": "Give access back, revoke a cancellation, reopen the channels. {by, reason}",
     "refuse-reactivation": "Do not give access back. {by, reason}",
@@ -165,6 +167,12 @@ DESCRIPTIONS: dict[str, str] = {
 _OPTIONAL: dict[str, Reader] = {"id": _text, "by": _text, "reason": _text, "note": _text}
 
 
+_OPTIONAL_OF: dict[str, dict[str, Reader]] = {
+    "payment-received": {"invoice": _text},
+    "payment-method-updated": {"state": _one_of("usable", "expired", "removed")},
+}
+
+
 def parse(signal: str, payloads: tuple[object, ...], currency: str, timezone: str, taken_in: datetime) -> Message:
     """The message that a signal's payloads mean. Raises Refused; changes nothing.
 
@@ -177,8 +185,11 @@ def parse(signal: str, payloads: tuple[object, ...], currency: str, timezone: st
     payload = payloads[0]
     if not isinstance(payload, dict):
         raise Refused(f"{signal}: {_shown(payload)}: expected one JSON object")
+    forbidden = field_with_card_number({str(name): value for name, value in payload.items()})
+    if forbidden is not None:
+        raise Refused(f"{signal}: field {forbidden!r} {CARD_REFUSED}")
     required = REQUIRED[signal]
-    optional = _OPTIONAL | ({"invoice": _text} if signal == "payment-received" else {})
+    optional = _OPTIONAL | _OPTIONAL_OF.get(signal, {})
     unknown = sorted(str(name) for name in payload if name not in {*required, *optional, "at"})
     if unknown:
         raise Refused(f"{signal}: field {_shown(unknown[0])}: unknown; expected {', '.join([*required, *optional])}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from domain import cards
+from domain.gateways import Vaulted
 from domain.messages import TEXT_LIMIT
 from domain.money import InvalidAmount, Money, decimals_of
 from domain.periods import UnknownZone, parse_date, zone
 from domain.policy import Policy
-from domain.subscription import MethodKind, PolicyName, Subscription
+from domain.subscription import MethodKind, PolicyName, Role, Subscription
 
 METHOD_KINDS: tuple[MethodKind, ...] = ("card", "paypal", "bank_transfer")
+ROLES: tuple[Role, ...] = ("primary", "secondary")
+GATEWAYS = ("stripe", "paypal")
+TOKEN_LIMIT = 255  # characters; Stripe's ids have 30 or so, and may grow to 255 by its documentation
 INSTALMENTS_LIMIT = 120  # ten years; a commitment longer than that is a typing error
 
 
@@ -47,6 +52,56 @@ class Terms:
     primary: MethodKind
     secondary: MethodKind | None
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What the platform says beside the terms: for mails, gateways and agencies, never for the state."""
+
+    tenant: str = ""
+    """Whose brand this is sold under; chooses the mails' templates."""
+    phone: str = ""
+    address: dict[str, str] = field(default_factory=dict)
+    """`street`, `postal_code`, `city`, `country` (ISO 3166-1 alpha-2); all four, or none."""
+    vault: dict[Role, Vaulted] = field(default_factory=dict)
+    """The payment methods that gateways keep, by role."""
+
+
+def read_contact(said: object) -> Contact:
+    """The contact in a JSON object. Raises InvalidTerms; a card number is refused and not repeated."""
+    top = Reader(said, "contact")
+    address: dict[str, str] = {}
+    if top.has("address"):
+        where = top.reader("address")
+        address = {name: where.text(name) for name in ("street", "postal_code", "city", "country")}
+        where.done()
+    vault: dict[Role, Vaulted] = {}
+    if top.has("vault"):
+        roles = top.reader("vault")
+        for role in ROLES:
+            if roles.has(role):
+                vault[role] = read_vaulted(roles.reader(role))
+        roles.done()
+    contact = Contact(
+        tenant=top.identifier("tenant") if top.has("tenant") else "",
+        phone=top.text("phone", default=""),
+        address=address,
+        vault=vault,
+    )
+    top.done()
+    return contact
+
+
+def read_vaulted(said: Reader) -> Vaulted:
+    """A vaulted method: `gateway`, `method` (its token there) and, at Stripe, `payer`. Raises InvalidTerms."""
+    gateway = said.one_of("gateway", *GATEWAYS)
+    payer = said.text("payer", default="", limit=TOKEN_LIMIT)
+    method = said.text("method", limit=TOKEN_LIMIT)
+    said.done()
+    for name, token in (("payer", payer), ("method", method)):
+        if cards.holds_card_number(token):
+            raise InvalidTerms(f"{said.where}.{name}: {cards.REFUSED}")
+    return Vaulted(gateway, payer, method)
 
 
 def opened(terms: Terms, policy: Policy) -> Subscription:

@@ -256,6 +256,19 @@ class KeepTrying:
 
 
 @dataclass(frozen=True, slots=True)
+class MailHours:
+    """When mails may go out, in the customer's zone: on `weekdays` (0 is Monday), outside the quiet hours."""
+
+    weekdays: tuple[int, ...]
+    quiet_from: time | None
+    """Inclusive; None where no hour is quiet. Later than `quiet_until` means over midnight."""
+    quiet_until: time | None
+    """Exclusive."""
+    prompt: tuple[str, ...]
+    """Templates that are never kept waiting."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     name: str
     version: int
@@ -277,6 +290,8 @@ class Policy:
     announcement_days: int
     uncollectable: Literal["keep", "write_off"]
     scope: Literal["subscription", "customer"]
+    mail_hours: MailHours | None = None
+    """None: a mail goes out at once."""
 
     def counterpart(self, command: str) -> str | None:
         """The command that undoes `command`, or None where it cannot be undone."""

@@ -182,7 +182,13 @@ def _received(turn: Turn, message: Message) -> None:
 def _method_updated(turn: Turn, message: Message) -> None:
     method = message.text("method")
     turn.change(**{message.text("role"): method})
-    turn.say("payment_method_updated", role=message.text("role"), method=method)
+    stands = message.text("state")
+    unusable = stands in ("expired", "removed")
+    turn.say(
+        "payment_method_updated", role=message.text("role"), method=method, **({"state": stands} if stands else {})
+    )
+    if unusable:
+        turn.remark(f"the {message.text('role')} {method} has {'expired' if stands == 'expired' else 'been removed'}")
 
 
 def _run_payment(turn: Turn, message: Message) -> None:

@@ -12,12 +12,15 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from adapters.postgres.books import Books
 from domain.agenda import next_item
 from domain.keys import workflow_id
+from domain.letters import Addressee
 from domain.money import decimal_text
-from domain.opening import Terms, opened
+from domain.opening import Contact, Terms, opened
 from domain.policy import Policy
 from domain.run import Run
 from workflows.attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
+
+NO_CONTACT = Contact()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +32,16 @@ class Started:
 
 
 async def begin(
-    client: Client, books: Books, task_queue: str, terms: Terms, policy: Policy, offset_seconds: float = 0.0
+    client: Client,
+    books: Books,
+    task_queue: str,
+    terms: Terms,
+    policy: Policy,
+    offset_seconds: float = 0.0,
+    contact: Contact = NO_CONTACT,
 ) -> Started:
-    """Start one subscription under a policy. Starting it again changes nothing but the
-    customer's name and address, which are kept as they were said last; an ended id is not used again.
+    """Start one subscription under a policy. Starting it again changes nothing but the customer's name and address and
+    vaulted payment methods, which are kept as they were said last; an ended id is not used again.
 
     Personal data goes to the books and not into the workflow. Raises InvalidTerms where terms and policy do not fit.
     """
@@ -40,14 +49,13 @@ async def begin(
     known = await books.view(terms.id)
     if known is not None and known.ended:
         return Started(terms.id, "ended")
-    await books.register(
-        customer_id=terms.customer.id,
-        client_number=terms.customer.client_number,
-        name=terms.customer.name,
-        email=terms.customer.email,
-        locale=terms.customer.locale,
-        subscription_id=terms.id,
+    who = terms.customer
+    addressee = Addressee(
+        who.id, who.client_number, who.name, who.email, who.locale, contact.phone, contact.address, contact.tenant
     )
+    await books.register(addressee, terms.id)
+    for role, method in contact.vault.items():
+        await books.keep_vaulted(terms.id, role, method)
     price = f"{decimal_text(terms.price_minor, terms.currency)} {terms.currency}"
     try:
         await client.start_workflow(

@@ -12,6 +12,7 @@ from temporalio.client import Client, RPCError, WorkflowUpdateFailedError
 from temporalio.service import RPCStatusCode
 
 from adapters.postgres.books import Books
+from domain import cards
 from domain.decide import refused_after_the_end
 from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
@@ -31,7 +32,11 @@ class MessageRefused(Exception):
 
 
 async def tell(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
-    """Send a message as a signal: durable as soon as this returns, also while no worker is up."""
+    """Send a message as a signal: durable as soon as this returns, also while no worker is up.
+
+    Raises MessageRefused for a payload that holds a card number: that must not even enter history.
+    """
+    _no_card_number(signal, payload)
     try:
         await handle_of(client, subscription_id).signal(signal, payload)
     except RPCError as error:
@@ -45,6 +50,7 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
 
     Raises MessageRefused where it makes no sense, UnknownSubscription where there is none.
     """
+    _no_card_number(signal, payload)
     for attempt in range(1, TRIES + 1):
         try:
             answer: Answer = await handle_of(client, subscription_id).execute_update(
@@ -61,6 +67,12 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
         else:
             return answer
     raise AssertionError("unreachable")
+
+
+def _no_card_number(signal: str, payload: dict[str, Any]) -> None:
+    name = cards.field_with_card_number(payload)
+    if name is not None:
+        raise MessageRefused(f"{signal}: field {name!r} {cards.REFUSED}. Nothing was sent and no money moved.")
 
 
 async def after_the_end(

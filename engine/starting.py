@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 import settings as settings_file
-from domain.opening import InvalidTerms, Terms, read_terms
+from domain.opening import Contact, InvalidTerms, Terms, read_contact, read_terms
 from domain.policy import Policy
 from engine.begin import Started, begin
 from engine.connect import Unreachable
@@ -37,11 +37,11 @@ async def start_all(wanted: Sequence[Mapping[str, Any]], *, show: bool) -> list[
         settings = settings_file.load()
         async with desk(settings) as at:
 
-            async def one(terms: Terms, policy: Policy) -> Started:
+            async def one(terms: Terms, policy: Policy, contact: Contact) -> Started:
                 async with gate:
-                    return await begin(at.client, at.books, settings.task_queue, terms, policy)
+                    return await begin(at.client, at.books, settings.task_queue, terms, policy, contact=contact)
 
-            tasks = [asyncio.create_task(one(terms, policy)) for terms, policy in checked]
+            tasks = [asyncio.create_task(one(*each)) for each in checked]
             bar = track(tasks, "Starting", console=Console(stderr=True), disable=not show)
             for task in bar:
                 started.append(await task)  # noqa: PERF401  # one by one: what is started so far is counted on failure
@@ -50,8 +50,9 @@ async def start_all(wanted: Sequence[Mapping[str, Any]], *, show: bool) -> list[
     return started
 
 
-def _checked(one: Mapping[str, Any]) -> tuple[Terms, Policy]:
+def _checked(one: Mapping[str, Any]) -> tuple[Terms, Policy, Contact]:
     try:
-        return read_terms(one["subscription"]), load(one["policy"], Path(str(one["place"]).split(":")[0]).parent)
+        policy = load(one["policy"], Path(str(one["place"]).split(":")[0]).parent)
+        return read_terms(one["subscription"]), policy, read_contact(one.get("contact") or {})
     except (InvalidTerms, InvalidPolicy) as error:
         raise NotStarted(f"{one['place']}: {error}. Nothing was started.") from None

@@ -150,6 +150,16 @@ def _find(root: Node | None, where: list[str]) -> tuple[Node | None, list[str]]:
     return node, trail
 
 
+def _mail_hours(said: model.MailHours) -> say.MailHours:
+    quiet = said.quiet_hours
+    return say.MailHours(
+        weekdays=tuple(sorted({WEEKDAYS.index(day) for day in said.days})),
+        quiet_from=quiet.from_ if quiet else None,
+        quiet_until=quiet.until if quiet else None,
+        prompt=tuple(said.prompt),
+    )
+
+
 def _policy(said: model.PolicyFile, digest: str) -> say.Policy:
     bill, paid, ended = said.bill, said.when_paid, said.when_cancelled
     return say.Policy(
@@ -207,6 +217,7 @@ def _policy(said: model.PolicyFile, digest: str) -> say.Policy:
         ),
         grace_days=said.grace_days,
         announcement_days=said.announcement_days,
+        mail_hours=_mail_hours(said.mail_hours) if said.mail_hours else None,
         uncollectable=said.uncollectable,
         scope=said.scope,
     )

@@ -36,6 +36,9 @@ Template = Literal[
 ]
 
 
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
 def _listed(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
@@ -202,7 +205,7 @@ class Limits(Said):
 class Office(Said):
     """Office hours. Weekdays by their English short names."""
 
-    days: Annotated[list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]], Field(min_length=1)]
+    days: Annotated[list[Weekday], Field(min_length=1)]
     from_: LocalTime = Field(alias="from")
     until: LocalTime
     timezone: str
@@ -274,6 +277,27 @@ class WhenCancelled(Said):
     period_end_means: Literal["period", "commitment"] = "period"
 
 
+class QuietHours(Said):
+    """From (inclusive) until (exclusive), in the customer's zone; over midnight where it ends before it begins."""
+
+    from_: LocalTime = Field(alias="from")
+    until: LocalTime
+
+    @model_validator(mode="after")
+    def _some(self) -> QuietHours:
+        if self.from_ == self.until:
+            raise ValueError("expected quiet hours that end at another time than they begin")
+        return self
+
+
+class MailHours(Said):
+    """When e-mails may go out. What is decided outside these hours waits, and is withdrawn if the debt is paid."""
+
+    quiet_hours: QuietHours | None = None
+    days: Annotated[list[Weekday], Field(min_length=1)] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    prompt: list[Template] = Field(default=[], description="never kept waiting, such as account_unlocked")
+
+
 class PolicyFile(Said):
     """One published policy."""
 
@@ -297,6 +321,7 @@ class PolicyFile(Said):
     scope: Literal["subscription", "customer"] = Field(
         default="subscription", description="customer: a lock here blocks the customer's other subscriptions too"
     )
+    mail_hours: MailHours | None = Field(default=None, description="without it, an e-mail goes out at once")
 
     @model_validator(mode="after")
     def _coherent(self) -> PolicyFile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
         CarriedOut,
         ChargeOutcome,
         ChargeRequest,
+        Delivered,
         FactsAnswer,
         FactsRequest,
         LookUpOutcome,
@@ -87,11 +88,12 @@ async def _do(activity: str, request: object, answer: Any, timeout: timedelta, s
     )
 
 
-def deliver(party: str, subscription_id: str) -> ActivityHandle[None]:
-    """Start delivering what is pending for a party; the handle ends when all of it has been acknowledged."""
+def deliver(party: str, subscription_id: str, now: datetime) -> ActivityHandle[Delivered | None]:
+    """Start delivering what is pending for a party; the handle ends when all that may go out has been acknowledged."""
     return workflow.start_activity(
         errands.DELIVERIES[party],
-        subscription_id,
+        args=[subscription_id, now],
+        result_type=Delivered | None,  # type: ignore[arg-type]  # None: what a worker of an earlier release gives
         start_to_close_timeout=DELIVERY_TIMEOUT,
         retry_policy=PARTIES,
         summary=f"deliver: {party}",

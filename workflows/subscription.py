@@ -228,15 +228,26 @@ class SubscriptionWorkflow:
         while True:
             self.again.discard(party)
             try:
-                await perform.deliver(party, self.state.id)
+                delivered = await perform.deliver(party, self.state.id, self._now())
             except ActivityError as failed:
                 workflow.logger.error("delivery to %s was given up in this run: %s", party, failed.cause)
                 self.given_up.add(party)
                 break
-            if party not in self.again:
+            if party not in self.again and (delivered is None or delivered.again_at is None):
                 break
+            if delivered is not None and delivered.again_at is not None:
+                await self._until_its_hour(party, delivered.again_at)
         del self.pending[party]
         self._show_page()
+
+    async def _until_its_hour(self, party: str, again_at: datetime) -> None:
+        """Wait until a mail may go out, or another tiding for the party has come."""
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: party in self.again,
+                timeout=max(again_at - self._now(), timedelta(milliseconds=1)),
+                timeout_summary=f"{party}: quiet until {local_text(again_at, self.state.timezone)[:16]}",
+            )
 
     def _undelivered(self) -> tuple[str, ...]:
         return tuple(party for party in DELIVERIES if party in self.pending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,6 +22,7 @@ from domain.effects import (
     PlaceWithAgency,
     RecallFromAgency,
     SendMail,
+    TellPlatform,
     TellSiblings,
     Tiding,
     View,
@@ -53,8 +55,10 @@ class _Sorted:
             self.withdrawn[template] |= own
 
 
-async def write(connection: Connection, batch: Batch) -> bool:
+async def write(connection: Connection, batch: Batch, events: AbstractSet[str] = frozenset()) -> bool:
     """Write a batch inside the caller's transaction. False where its key is known and nothing was left to do.
+
+    `events` names the kinds of entries that the platform hears of, each in its place among the commands.
 
     Raises BatchConflict where the key is known with another content, and asyncpg.PostgresError where the database
     refuses a row: an entry that does not balance, a payment reference that is known. All of the batch or nothing.
@@ -70,7 +74,7 @@ async def write(connection: Connection, batch: Batch) -> bool:
                 "timeline."
             )
         return False
-    rows = _sorted(batch)
+    rows = _sorted(batch, events)
     await _project(connection, batch.view)
     if rows.ledger:
         await write_ledger(connection, rows.ledger, subscription_id, batch.view.currency)
@@ -130,12 +134,14 @@ def status_of(invoice: Invoice) -> str:
     return "written_off" if invoice.written_off_minor else "paid"
 
 
-def _sorted(batch: Batch) -> _Sorted:
+def _sorted(batch: Batch, events: AbstractSet[str]) -> _Sorted:
     rows = _Sorted()
     for effect in batch.effects:
         match effect:
             case Entry():
                 rows.entries.append(effect)
+                if effect.what in events:
+                    rows.tidings.append(_told(effect, batch.view.subscription_id))
             case LedgerEntry():
                 rows.ledger.append(effect)
             case KeepInvoice(invoice):
@@ -148,9 +154,21 @@ def _sorted(batch: Batch) -> _Sorted:
                 rows.messages.append(effect)
             case WithdrawMails(_, templates):
                 rows.withdraw(templates)
-            case SendMail() | CommandPlatform() | PlaceWithAgency() | RecallFromAgency() | TellSiblings():
+            case (
+                SendMail()
+                | CommandPlatform()
+                | TellPlatform()
+                | PlaceWithAgency()
+                | RecallFromAgency()
+                | TellSiblings()
+            ):
                 rows.tidings.append(effect)
     return rows
+
+
+def _told(entry: Entry, subscription_id: str) -> TellPlatform:
+    key = f"{subscription_id}/{entry.number:06d}/event"
+    return TellPlatform(key, entry.what, entry.fields, entry.at, entry.by, entry.because)
 
 
 async def _project(connection: Connection, view: View) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from typing import Literal
 
-from adapters.postgres import audit, batches, outbox, payments, subscriptions, unapplied
+from adapters.postgres import audit, batches, outbox, outside, payments, subscriptions, unapplied
 from adapters.postgres.audit import Difference
+from adapters.postgres.outside import Task
 from adapters.postgres.payments import Attempt
 from adapters.postgres.pool import Pool
-from adapters.postgres.subscriptions import Customer
 from adapters.postgres.unapplied import Money
 from domain import ledger
 from domain.effects import Batch, Charge, Entry, LedgerEntry, Tiding, View
 from domain.events import PaymentFacts
+from domain.gateways import Holder, KnownCharge, Vaulted
+from domain.letters import Addressee
 from domain.policy import Standing
-from domain.subscription import Invoice
+from domain.reports import Report
+from domain.subscription import Invoice, Role
 
 
 class Books:
@@ -26,15 +30,17 @@ class Books:
     nothing of that call is written then.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, events: AbstractSet[str] = frozenset()) -> None:
+        """`events` names the kinds of timeline entries that the platform hears of, beside its commands."""
         self._pool = pool
+        self._events = frozenset(events)
 
     # Decisions
 
     async def write(self, batch: Batch) -> bool:
         """Write everything of a batch, or nothing. False where its key is known. Raises batches.BatchConflict."""
         async with self._pool.acquire() as connection, connection.transaction():
-            return await batches.write(connection, batch)
+            return await batches.write(connection, batch, self._events)
 
     async def payment(self, subscription_id: str, reference: str) -> PaymentFacts | None:
         """A payment and what it pays now, newest allocation first; None where it is unknown."""
@@ -64,7 +70,7 @@ class Books:
         Raises payments.AttemptConflict where the gateway must not be asked.
         """
         async with self._pool.acquire() as connection, connection.transaction():
-            anew = batch is None or await batches.write(connection, batch)
+            anew = batch is None or await batches.write(connection, batch, self._events)
             return await payments.begin_attempt(connection, charge, subscription_id, asked_anew=anew)
 
     async def complete_attempt(
@@ -76,7 +82,7 @@ class Books:
     ) -> Attempt:
         """Write the gateway's answer and, with an approval, its batch. The first final answer stands; it is given."""
         async with self._pool.acquire() as connection, connection.transaction():
-            return await payments.complete_attempt(connection, charge_key, state, reason, if_approved)
+            return await payments.complete_attempt(connection, charge_key, state, reason, if_approved, self._events)
 
     async def attempt(self, charge_key: str) -> Attempt | None:
         """What the books know of a charge; None where none was begun under that key."""
@@ -86,12 +92,15 @@ class Books:
     # The outbox
 
     async def pending_tidings(self, subscription_id: str) -> dict[str, list[Tiding]]:
-        """What is still to be told, by party (platform, agency, siblings, mail), in the order of their keys."""
+        """What is still to be told, by party (platform, agency, siblings, mail), in the order of decision."""
         async with self._pool.acquire() as connection:
             return await outbox.pending(connection, subscription_id)
 
-    async def begin_try(self, key: str, seconds: float) -> bool:
-        """Whether a tiding is still wanted and nobody else is sending it; then it is the caller's for `seconds`."""
+    async def begin_try(self, key: str, seconds: float) -> int | None:
+        """A tiding's place in the order, where it is still wanted and nobody else is sending it; else None.
+
+        It is the caller's for `seconds` then.
+        """
         async with self._pool.acquire() as connection:
             return await outbox.begin_try(connection, key, seconds)
 
@@ -110,24 +119,83 @@ class Books:
         async with self._pool.acquire() as connection:
             await outbox.mark_refused(connection, key, error)
 
+    # The outside: vaulted methods, gateways' references, reports, tasks for support
+
+    async def keep_vaulted(self, subscription_id: str, role: Role, method: Vaulted) -> None:
+        """Keep how a subscription pays in a role; replaces what was kept."""
+        async with self._pool.acquire() as connection:
+            await outside.keep_vaulted(connection, subscription_id, role, method)
+
+    async def vaulted(self, subscription_id: str, role: Role) -> Vaulted | None:
+        """How a subscription pays in a role; None where nothing is kept."""
+        async with self._pool.acquire() as connection:
+            return await outside.vaulted(connection, subscription_id, role)
+
+    async def holders_of(self, gateway: str, method: str) -> list[Holder]:
+        """Who pays by a vaulted method."""
+        async with self._pool.acquire() as connection:
+            return await outside.holders_of(connection, gateway, method)
+
+    async def holders_of_payer(self, gateway: str, payer: str) -> list[Holder]:
+        """Who pays by any method of a payer."""
+        async with self._pool.acquire() as connection:
+            return await outside.holders_of_payer(connection, gateway, payer)
+
+    async def mark_vaulted(
+        self, gateway: str, method: str, state: Literal["usable", "expired", "removed"]
+    ) -> list[Holder]:
+        """Note how a vaulted method stands at its gateway; gives whose it is."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await outside.mark_vaulted(connection, gateway, method, state)
+
+    async def remember(self, charge_key: str, gateway: str, reference: str, *, subscription_id: str) -> str:
+        """Keep the gateway's name for a charge; gives the one that is kept, which is the first."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            return await outside.remember(connection, charge_key, gateway, reference, subscription_id)
+
+    async def remembered(self, charge_key: str, gateway: str) -> str | None:
+        """The gateway's name for a charge; None where it was never given one."""
+        async with self._pool.acquire() as connection:
+            return await outside.remembered(connection, charge_key, gateway)
+
+    async def charge_of(self, gateway: str, reference: str) -> KnownCharge | None:
+        """The charge that a gateway knows by a reference; None where it is none of ours."""
+        async with self._pool.acquire() as connection:
+            return await outside.charge_of(connection, gateway, reference)
+
+    async def see_report(self, report: Report) -> bool:
+        """Note that something was reported; True where it was taken in before."""
+        async with self._pool.acquire() as connection:
+            return await outside.see_report(connection, report)
+
+    async def report_taken_in(self, source: str, report_id: str, note: str = "") -> None:
+        """Note that a report has had its effect."""
+        async with self._pool.acquire() as connection:
+            await outside.report_taken_in(connection, source, report_id, note)
+
+    async def ask_support(self, key: str, subscription_id: str | None, kind: str, text: str) -> None:
+        """Ask a person to look at something; asked again under the same key, it is asked once."""
+        async with self._pool.acquire() as connection:
+            await outside.ask_support(connection, key, subscription_id, kind, text)
+
+    async def tasks(self, subscription_id: str | None = None, limit: int = 100) -> list[Task]:
+        """Open tasks for support, oldest first: of one subscription, or all."""
+        async with self._pool.acquire() as connection:
+            return await outside.tasks(connection, subscription_id, limit)
+
+    async def task_done(self, task_id: int, *, by: str, reason: str) -> bool:
+        """Close a task; False where none of that id is open."""
+        async with self._pool.acquire() as connection:
+            return await outside.task_done(connection, task_id, by, reason)
+
     # Customers, usage, unapplied money
 
-    async def register(
-        self, *, customer_id: str, client_number: str, name: str, email: str, locale: str, subscription_id: str
-    ) -> None:
+    async def register(self, customer: Addressee, subscription_id: str) -> None:
         """Keep a customer's address as it is now, and that this subscription is theirs."""
         async with self._pool.acquire() as connection, connection.transaction():
-            await subscriptions.register(
-                connection,
-                customer_id=customer_id,
-                client_number=client_number,
-                name=name,
-                email=email,
-                locale=locale,
-                subscription_id=subscription_id,
-            )
+            await subscriptions.register(connection, customer, subscription_id)
 
-    async def customer_of(self, subscription_id: str) -> Customer | None:
+    async def customer_of(self, subscription_id: str) -> Addressee | None:
         """The customer of a subscription; None where none is registered."""
         async with self._pool.acquire() as connection:
             return await subscriptions.customer_of(connection, subscription_id)
@@ -230,6 +298,11 @@ class Books:
         """Every invoice as it was last kept, in order of issue."""
         async with self._pool.acquire() as connection:
             return await subscriptions.invoices(connection, subscription_id)
+
+    async def open_invoices(self, subscription_id: str, also: str | None = None) -> list[Invoice]:
+        """The open invoices, and the one numbered `also` whatever has become of it, in order of issue."""
+        async with self._pool.acquire() as connection:
+            return await subscriptions.open_invoices(connection, subscription_id, also)
 
     async def balances(self, subscription_id: str) -> dict[str, int]:
         """Every account's balance (minor units), recomputed from entries; those of zero are left out."""

@@ -1,7 +1,7 @@
 """The outbox: what is to be told to whom, put there by the transaction that decided it, sent after its commit.
 
-A row is `pending` until it is `delivered`, `withdrawn` (what it says no longer holds) or `failed` (a mail that its
-recipient's server will never take). Keys of one subscription sort in the order in which things are to be told.
+A row is `pending` until it is `delivered`, `withdrawn` (what it says no longer holds) or `failed` (its party will never
+take it as it is: a dead letter). `seq` is the order in which a subscription's things were decided and are to be told.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from adapters.postgres.pool import Connection
 from adapters.postgres.stored import party_of, tiding_body, tiding_of
-from domain.effects import CommandPlatform, PlaceWithAgency, RecallFromAgency, Tiding
+from domain.effects import CommandPlatform, PlaceWithAgency, RecallFromAgency, SendMail, TellPlatform, Tiding
 
 PENDING_LIMIT = 500  # tidings read at once for one subscription; the rest comes with the next delivery
 ERROR_LIMIT = 500  # characters of an error that are kept
@@ -33,8 +33,8 @@ async def put(
     if not tidings:
         return
     await connection.executemany(
-        "insert into outbox (key, subscription_id, party, kind, body, at, because, state)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into outbox (key, subscription_id, party, kind, body, at, because, state, not_before)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         [
             (
                 t.key,
@@ -43,8 +43,9 @@ async def put(
                 t.kind,
                 tiding_body(t),
                 t.at,
-                t.because if isinstance(t, CommandPlatform | RecallFromAgency) else "",
+                t.because if isinstance(t, CommandPlatform | TellPlatform | RecallFromAgency) else "",
                 "withdrawn" if t.key in covered else "pending",
+                t.not_before if isinstance(t, SendMail) else None,
             )
             for t in tidings
         ],
@@ -68,10 +69,9 @@ async def put(
 
 
 async def pending(connection: Connection, subscription_id: str) -> dict[str, list[Tiding]]:
-    """What is still to be told, by party, each party's in the order of their keys; at most 500 in all."""
+    """What is still to be told, by party, each party's in the order of decision; at most 500 in all."""
     rows = await connection.fetch(
-        "select party, body from outbox where subscription_id = $1 and state = 'pending'"
-        ' order by key collate "C" limit $2',
+        "select party, body from outbox where subscription_id = $1 and state = 'pending' order by seq limit $2",
         subscription_id,
         PENDING_LIMIT,
     )
@@ -81,18 +81,19 @@ async def pending(connection: Connection, subscription_id: str) -> dict[str, lis
     return found
 
 
-async def begin_try(connection: Connection, key: str, seconds: float) -> bool:
+async def begin_try(connection: Connection, key: str, seconds: float) -> int | None:
     """Look once more whether a tiding is wanted, right before it is sent, and keep other senders off it for `seconds`.
 
-    False where it has been delivered or withdrawn meanwhile, or where another sender is at it.
+    Gives its place in the order, which grows with every tiding of a subscription; None where it has been delivered or
+    withdrawn meanwhile, or where another sender is at it.
     """
-    row = await connection.fetchrow(
+    place: int | None = await connection.fetchval(
         "update outbox set attempts = attempts + 1, sending_until = now() + make_interval(secs => $2)"
-        " where key = $1 and state = 'pending' and (sending_until is null or sending_until < now()) returning key",
+        " where key = $1 and state = 'pending' and (sending_until is null or sending_until < now()) returning seq",
         key,
         seconds,
     )
-    return row is not None
+    return place
 
 
 async def mark_delivered(connection: Connection, key: str) -> None:

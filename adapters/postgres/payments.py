@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
@@ -106,6 +107,7 @@ async def complete_attempt(
     state: Literal["approved", "declined", "unknown"],
     reason: str | None,
     if_approved: Batch | None,
+    events: AbstractSet[str],
 ) -> Attempt:
     """Write the gateway's answer down; gives the attempt as it stands now. The first final answer stands for ever.
 
@@ -126,7 +128,7 @@ async def complete_attempt(
             reason,
         )
     if if_approved is not None and now.state == "approved" and before != "unknown":
-        await batches.write(connection, if_approved)
+        await batches.write(connection, if_approved, events)
     return now
 
 

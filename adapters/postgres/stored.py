@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from domain.effects import Batch, CommandPlatform, PlaceWithAgency, RecallFromAgency, SendMail, TellSiblings, Tiding
+from domain.effects import (
+    Batch,
+    CommandPlatform,
+    PlaceWithAgency,
+    RecallFromAgency,
+    SendMail,
+    TellPlatform,
+    TellSiblings,
+    Tiding,
+)
 from domain.subscription import Invoice
 
 PARTIES = ("platform", "agency", "siblings", "mail")
@@ -45,7 +54,7 @@ def party_of(tiding: Tiding) -> str:
     match tiding:
         case SendMail():
             return "mail"
-        case CommandPlatform():
+        case CommandPlatform() | TellPlatform():
             return "platform"
         case PlaceWithAgency() | RecallFromAgency():
             return "agency"

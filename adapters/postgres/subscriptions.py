@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import asyncpg
@@ -12,6 +11,7 @@ from adapters.postgres.pool import Connection
 from adapters.postgres.stored import invoice_of
 from adapters.postgres.unapplied import name_key
 from domain.effects import Entry, View
+from domain.letters import Addressee
 from domain.policy import Standing
 from domain.subscription import Invoice
 
@@ -19,55 +19,41 @@ PAGE_LIMIT = 500  # rows of one page of a list
 TIMELINE_LIMIT = 100_000  # entries; fifty years of one invoice a month with every rung come to 10,000
 
 
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Who pays. `name` and `email` are personal data."""
-
-    id: str
-    client_number: str
-    name: str
-    email: str
-    locale: str
-
-
-async def register(
-    connection: Connection,
-    *,
-    customer_id: str,
-    client_number: str,
-    name: str,
-    email: str,
-    locale: str,
-    subscription_id: str,
-) -> None:
+async def register(connection: Connection, customer: Addressee, subscription_id: str) -> None:
     """Keep a customer's address as it is now, and that this subscription is theirs. Again is no harm."""
     await connection.execute(
-        "insert into customer (id, client_number, name, name_key, email, locale) values ($1, $2, $3, $4, $5, $6)"
-        " on conflict (id) do update set (client_number, name, name_key, email, locale, updated_at) ="
-        " (excluded.client_number, excluded.name, excluded.name_key, excluded.email, excluded.locale, now())",
-        customer_id,
-        client_number,
-        name,
-        name_key(name),
-        email,
-        locale,
+        "insert into customer (id, client_number, name, name_key, email, locale, phone, address)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set"
+        " (client_number, name, name_key, email, locale, phone, address, updated_at) ="
+        " (excluded.client_number, excluded.name, excluded.name_key, excluded.email, excluded.locale, excluded.phone,"
+        " excluded.address, now())",
+        customer.id,
+        customer.client_number,
+        customer.name,
+        name_key(customer.name),
+        customer.email,
+        customer.locale,
+        customer.phone,
+        dict(customer.address) or None,
     )
     await connection.execute(
-        "insert into subscription (id, customer_id, client_number) values ($1, $2, $3) on conflict (id) do nothing",
+        "insert into subscription (id, customer_id, client_number, tenant) values ($1, $2, $3, $4)"
+        " on conflict (id) do update set tenant = excluded.tenant",
         subscription_id,
-        customer_id,
-        client_number,
+        customer.id,
+        customer.client_number,
+        customer.tenant,
     )
 
 
-async def customer_of(connection: Connection, subscription_id: str) -> Customer | None:
+async def customer_of(connection: Connection, subscription_id: str) -> Addressee | None:
     """The customer of a subscription; None where none is registered."""
     row = await connection.fetchrow(
-        "select customer.id, customer.client_number, name, email, locale from subscription"
+        "select customer.id, customer.client_number, name, email, locale, phone, address, tenant from subscription"
         " join customer on customer.id = subscription.customer_id where subscription.id = $1",
         subscription_id,
     )
-    return Customer(**dict(row)) if row else None
+    return Addressee(**{**dict(row), "address": row["address"] or {}}) if row else None
 
 
 async def siblings(connection: Connection, subscription_id: str) -> list[str]:
@@ -123,6 +109,17 @@ async def invoices(connection: Connection, subscription_id: str) -> list[Invoice
     """Every invoice of a subscription as it was last kept, in order of issue."""
     rows = await connection.fetch(
         "select body from invoice where subscription_id = $1 order by ordinal, number", subscription_id
+    )
+    return [invoice_of(row["body"]) for row in rows]
+
+
+async def open_invoices(connection: Connection, subscription_id: str, also: str | None) -> list[Invoice]:
+    """The open invoices, and the one numbered `also` whatever has become of it, in order of issue."""
+    rows = await connection.fetch(
+        "select body from invoice where subscription_id = $1 and (status = 'open' or number = $2)"
+        " order by ordinal, number",
+        subscription_id,
+        also,
     )
     return [invoice_of(row["body"]) for row in rows]
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from adapters.postgres.pool import Pool
 from adapters.simulated.refusals import take_or_refuse
 from domain.effects import Entry
+from domain.letters import Addressee
 from domain.subscription import Invoice
 
 
@@ -22,9 +23,7 @@ class SimulatedAgency:
         key: str,
         *,
         subscription_id: str,
-        name: str,
-        email: str,
-        client_number: str,
+        debtor: Addressee,
         currency: str,
         invoices: Sequence[Invoice],
         history: Sequence[Entry],
@@ -32,7 +31,7 @@ class SimulatedAgency:
     ) -> None:
         """Take a debt over: of each invoice its `placed_minor`. Raises TurnedAway where the script wants it so."""
         await take_or_refuse(self._pool, "agency", subscription_id, key)
-        debtor = f"{name} <{email}>, client number {client_number}"
+        owes = f"{debtor.name} <{debtor.email}>, client number {debtor.client_number}"
         told = [{"at": entry.at.isoformat(), "what": entry.what, **entry.fields} for entry in history]
         async with self._pool.acquire() as connection:
             await connection.executemany(
@@ -41,7 +40,7 @@ class SimulatedAgency:
                 " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
                 " on conflict (key, invoice) do update set sent = simulated_case.sent + 1",
                 [
-                    (key, i.number, subscription_id, i.placed_minor, currency, debtor, i.due_at, told, at)
+                    (key, i.number, subscription_id, i.placed_minor, currency, owes, i.due_at, told, at)
                     for i in invoices
                 ],
             )

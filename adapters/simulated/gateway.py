@@ -12,6 +12,7 @@ from adapters.postgres.pool import Connection, Pool
 from domain.effects import Charge
 from domain.gateways import GatewayAnswer, GatewaySilent, GatewayUnavailable
 from domain.periods import local_date
+from domain.subscription import MethodKind
 from domain.world import GatewayRule, World
 
 Fault = Literal["timeout_before_commit", "timeout_after_commit", "slow", "unavailable"]
@@ -65,7 +66,7 @@ class SimulatedGateway:
             )
         return GatewayAnswer(kept["outcome"], kept["reason"])
 
-    async def look_up(self, charge_key: str, *, subscription_id: str) -> GatewayAnswer:
+    async def look_up(self, charge_key: str, *, subscription_id: str, method: MethodKind) -> GatewayAnswer:
         """What became of a charge, by its key."""
         async with self._pool.acquire() as connection:
             kept = await connection.fetchrow(

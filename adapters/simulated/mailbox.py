@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres.pool import Pool
 from adapters.simulated.refusals import take_or_refuse
+from domain.letters import Letter
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class KeptLetter:
     """A mail as it arrived. `sent` counts how often it was sent under its key; it arrived once."""
 
     key: str
@@ -30,36 +30,26 @@ class Mailbox:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def send(
-        self,
-        key: str,
-        template: str,
-        *,
-        subscription_id: str,
-        name: str,
-        email: str,
-        locale: str,
-        about: Mapping[str, str],
-        at: datetime,
-    ) -> None:
+    async def send(self, letter: Letter) -> None:
         """Take one mail. Raises TurnedAway where the script wants it so."""
-        await take_or_refuse(self._pool, "mail", subscription_id, key)
+        subscription_id = letter.subscription_id
+        await take_or_refuse(self._pool, "mail", subscription_id, letter.key)
         async with self._pool.acquire() as connection:
             await connection.execute(
                 "insert into simulated_mail (key, subscription_id, template, name, email, locale, about, at)"
                 " values ($1, $2, $3, $4, $5, $6, $7, $8)"
                 " on conflict (key) do update set sent = simulated_mail.sent + 1",
-                key,
+                letter.key,
                 subscription_id,
-                template,
-                name,
-                email,
-                locale,
-                dict(about),
-                at,
+                letter.template,
+                letter.to.name,
+                letter.to.email,
+                letter.to.locale,
+                dict(letter.about),
+                letter.at,
             )
 
-    async def letters(self, subscription_id: str) -> list[Letter]:
+    async def letters(self, subscription_id: str) -> list[KeptLetter]:
         """What arrived for a subscription, in order."""
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(
@@ -67,4 +57,4 @@ class Mailbox:
                 " where subscription_id = $1 order by seq",
                 subscription_id,
             )
-        return [Letter(**dict(row)) for row in rows]
+        return [KeptLetter(**dict(row)) for row in rows]

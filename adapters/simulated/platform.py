@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.postgres.pool import Pool
 from adapters.simulated.refusals import take_or_refuse
+from domain.effects import FieldValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,9 @@ class SimulatedPlatform:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def command(self, key: str, command: str, *, subscription_id: str, at: datetime, because: str) -> None:
+    async def command(
+        self, key: str, command: str, *, subscription_id: str, place: int, at: datetime, because: str
+    ) -> None:
         """Take one command; returning is the acknowledgement. Raises TurnedAway where the script wants it so."""
         await take_or_refuse(self._pool, "platform", subscription_id, key)
         async with self._pool.acquire() as connection:
@@ -39,6 +43,21 @@ class SimulatedPlatform:
                 at,
                 because,
             )
+
+    async def event(
+        self,
+        key: str,
+        what: str,
+        *,
+        subscription_id: str,
+        place: int,
+        fields: Mapping[str, FieldValue],
+        at: datetime,
+        by: str,
+        because: str,
+    ) -> None:
+        """Take note of what happened; kept among the commands, as `event <what>`."""
+        await self.command(key, f"event {what}", subscription_id=subscription_id, place=place, at=at, because=because)
 
     async def heard(self, subscription_id: str) -> list[Heard]:
         """What arrived for a subscription, in order."""

@@ -45,6 +45,7 @@ from domain.events import (
     MessageReceived,
     PaymentLookedUp,
 )
+from domain.letters import Addressee
 from domain.opening import opened
 from domain.policy import Policy
 from domain.scenario import Scenario
@@ -106,12 +107,8 @@ class Parts:
         """Register the customer and script the world, as a starter would."""
         customer = scenario.terms.customer
         await self.books.register(
-            customer_id=customer.id,
-            client_number=customer.client_number,
-            name=customer.name,
-            email=customer.email,
-            locale=customer.locale,
-            subscription_id=scenario.terms.id,
+            Addressee(customer.id, customer.client_number, customer.name, customer.email, customer.locale),
+            scenario.terms.id,
         )
         await load_world(self.pool, scenario.terms.id, scenario.world)
 

@@ -11,6 +11,8 @@ from domain.effects import Batch, Charge, Entry, KeepPayment, LedgerEntry, LookU
 from domain.errands import ChargeOutcome, ChargeRequest, LookUpOutcome, LookUpRequest
 from domain.gateways import GatewayAnswer, GatewaySilent, GatewayUnavailable
 from domain.ledger import received
+from domain.letters import Addressee
+from domain.subscription import MethodKind
 from domain.world import GatewayRule
 from tests.activities.parts import Parts
 from tests.postgres.lives import HOSTING, played
@@ -66,7 +68,7 @@ class Watched:
             raise Died
         return answer
 
-    async def look_up(self, charge_key: str, *, subscription_id: str) -> GatewayAnswer:
+    async def look_up(self, charge_key: str, *, subscription_id: str, method: MethodKind) -> GatewayAnswer:
         self.look_ups += 1
         if self.lost_look_ups:
             self.lost_look_ups -= 1
@@ -102,7 +104,7 @@ async def stage(pool: Pool) -> Stage:
     real = Parts(pool).gateway
     watched = Watched(
         lambda charge: real.charge(charge, subscription_id="s-1", timezone="Europe/Berlin"),
-        lambda key: real.look_up(key, subscription_id="s-1"),
+        lambda key: real.look_up(key, subscription_id="s-1", method="card"),
     )
     return Stage(Parts(pool, gateway=watched), watched)
 
@@ -208,14 +210,7 @@ async def test_a_gateway_that_is_away_is_an_error_and_trying_again_is_safe(stage
 
 
 async def test_a_gateway_that_is_away_keeps_no_mail_back(stage: Stage) -> None:
-    await stage.parts.books.register(
-        customer_id=VIEW.customer_id,
-        client_number="K100",
-        name="Ada",
-        email="ada@example.com",
-        locale="en",
-        subscription_id="s-1",
-    )
+    await stage.parts.books.register(Addressee(VIEW.customer_id, "K100", "Ada", "ada@example.com", "en"), "s-1")
     await stage.parts.gateway.add_fault("s-1", "unavailable")
     mailed = Batch("s-1/1", VIEW, (SendMail("s-1/000001/mail", "invoice", AT),))
     with pytest.raises(GatewayUnavailable):

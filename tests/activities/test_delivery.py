@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -14,14 +14,16 @@ from domain.effects import (
     Batch,
     CommandPlatform,
     Effect,
+    FieldValue,
     PlaceWithAgency,
     RecallFromAgency,
     SendMail,
     TellSiblings,
     WithdrawMails,
 )
-from domain.errands import CarriedOut
+from domain.errands import CarriedOut, Delivered
 from domain.gateways import DeliveryRefused
+from domain.letters import Addressee, Letter
 from tests.activities.parts import Parts
 from tests.postgres.lives import HOSTING, played
 
@@ -48,14 +50,7 @@ async def parts(pool: Pool) -> Parts:
 
 
 async def _with_customer(parts: Parts) -> Parts:
-    await parts.books.register(
-        customer_id=VIEW.customer_id,
-        client_number="K100",
-        name="Ada Example",
-        email="ada@example.com",
-        locale="de",
-        subscription_id="s-1",
-    )
+    await parts.books.register(Addressee(VIEW.customer_id, "K100", "Ada Example", "ada@example.com", "de"), "s-1")
     return parts
 
 
@@ -142,9 +137,7 @@ async def test_the_agency_is_tried_again_until_it_takes_the_case(parts: Parts) -
 
 
 async def test_siblings_are_told_and_the_ended_are_not(parts: Parts) -> None:
-    await parts.books.register(
-        customer_id=VIEW.customer_id, client_number="K100", name="A", email="a@b", locale="en", subscription_id="s-2"
-    )
+    await parts.books.register(Addressee(VIEW.customer_id, "K100", "A", "a@b", "en"), "s-2")
     await parts.ledger.carry_out(batch(1, TellSiblings("s-1/000001/siblings", "block-access", "unpaid: s-1", AT)))
     assert parts.siblings.heard == [("s-2", "block-access", "unpaid: s-1")]
     await parts.access.tell_siblings("s-1")
@@ -169,22 +162,27 @@ class Odd:
     refuses: str = ""
     took: list[str] = field(default_factory=list)
 
-    async def send(
+    async def send(self, letter: Letter) -> None:
+        await self._take(letter.template)
+
+    async def command(
+        self, key: str, command: str, *, subscription_id: str, place: int, at: datetime, because: str
+    ) -> None:
+        await self._take(command)
+
+    async def event(
         self,
         key: str,
-        template: str,
+        what: str,
         *,
         subscription_id: str,
-        name: str,
-        email: str,
-        locale: str,
-        about: Mapping[str, str],
+        place: int,
+        fields: Mapping[str, FieldValue],
         at: datetime,
+        by: str,
+        because: str,
     ) -> None:
-        await self._take(template)
-
-    async def command(self, key: str, command: str, *, subscription_id: str, at: datetime, because: str) -> None:
-        await self._take(command)
+        await self._take(what)
 
     async def _take(self, what: str) -> None:
         if self.hangs:
@@ -211,10 +209,34 @@ async def test_a_mail_that_will_never_be_taken_is_given_up_and_the_next_one_sent
     assert await pool.fetchval("select state from outbox where kind = 'mail' order by key limit 1") == "failed"
 
 
-async def test_a_command_is_never_given_up(pool: Pool) -> None:
-    parts = await _with_customer(Parts(pool, platform=Odd(refuses="lock_server")))
-    assert await parts.ledger.carry_out(batch(1, command(1, "lock_server"))) == CarriedOut(("platform",))
-    assert await pool.fetchval("select state from outbox") == "pending"
+async def test_a_command_that_is_refused_for_good_is_a_dead_letter_that_support_is_told_of(pool: Pool) -> None:
+    odd = Odd(refuses="lock_server")
+    parts = await _with_customer(Parts(pool, platform=odd))
+    assert (
+        await parts.ledger.carry_out(batch(1, command(1, "lock_server"), command(2, "unlock_server"))) == CarriedOut()
+    )
+    assert odd.took == ["unlock_server"]
+    assert await pool.fetchval("select state from outbox order by seq limit 1") == "failed"
+    [task] = await parts.books.tasks("s-1")
+    assert task.kind == "dead letter"
+    assert "s-1/000001/platform" in task.text
+
+
+async def test_a_mail_waits_for_its_hour_and_says_when_to_come_again(parts: Parts) -> None:
+    late = replace(mail(1), not_before=AT + timedelta(hours=9))
+    assert await parts.ledger.carry_out(batch(1, late, mail(2, "invoice"))) == CarriedOut(("mail",))
+    assert await _mails(parts) == ["invoice"]
+    assert await parts.notices.deliver_mails("s-1", AT) == Delivered(late.not_before)
+    assert await parts.notices.deliver_mails("s-1", late.not_before) == Delivered()
+    assert await _mails(parts) == ["invoice", "payment_reminder"]
+
+
+async def test_a_mail_that_waits_for_its_hour_is_withdrawn_when_the_debt_is_paid(parts: Parts) -> None:
+    late = replace(mail(1), not_before=AT + timedelta(hours=9))
+    await parts.ledger.carry_out(batch(1, late))
+    await parts.ledger.carry_out(batch(2, WithdrawMails(AT, ("payment_reminder",))))
+    assert await parts.notices.deliver_mails("s-1", late.not_before) == Delivered()
+    assert await _mails(parts) == []
 
 
 async def test_what_another_worker_is_sending_is_left_to_it(parts: Parts) -> None:

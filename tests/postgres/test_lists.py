@@ -6,6 +6,7 @@ import pytest
 
 from adapters.postgres.books import Books
 from domain.effects import Batch, View
+from domain.letters import Addressee
 from tests.postgres.lives import HOSTING, played
 
 VIEW = played(HOSTING).batches[0].view
@@ -38,14 +39,7 @@ async def test_subscriptions_are_found_by_standing_customer_number_and_remark(bo
 
 async def test_a_registered_subscription_has_a_customer_before_it_has_a_view(books: Books) -> None:
     async def register(email: str) -> None:
-        await books.register(
-            customer_id="c-1",
-            client_number="K100",
-            name="Ada Example",
-            email=email,
-            locale="en",
-            subscription_id="s-1",
-        )
+        await books.register(Addressee("c-1", "K100", "Ada Example", email, "en"), "s-1")
 
     assert await books.customer_of("s-1") is None
     await register("ada@example.com")

@@ -9,6 +9,7 @@ from adapters.postgres.pool import Pool
 from adapters.postgres.unapplied import UnknownMoney
 from domain.effects import Batch, KeepUnapplied, LedgerEntry
 from domain.ledger import unapplied
+from domain.letters import Addressee
 from tests.postgres.lives import HOSTING, played
 
 AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -18,14 +19,7 @@ AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 async def owing(books: Books) -> Books:
     """Books in which subscription s-1 of Ada Example (K100) owes 31.00 EUR."""
     life = played(HOSTING | {"gateway": [{"method": "primary", "from": "2026-01-01", "outcome": "declined"}]})
-    await books.register(
-        customer_id="c-1",
-        client_number="K100",
-        name="Ada  Example",
-        email="ada@example.com",
-        locale="en",
-        subscription_id="s-1",
-    )
+    await books.register(Addressee("c-1", "K100", "Ada  Example", "ada@example.com", "en"), "s-1")
     for batch in life.batches[:3]:
         await books.write(batch)
     assert [i.open_minor for i in await books.invoices("s-1")] == [3100]

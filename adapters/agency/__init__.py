@@ -1,0 +1,1 @@
+"""Collections agencies: one with an HTTP API, one that takes files."""

@@ -1,0 +1,1 @@
+"""Payment gateways: each takes money over its own API, and fits the Protocol that the charge activity states."""

@@ -1,0 +1,1 @@
+"""What others send to us over HTTP: the webhooks of outside parties, and bank statements."""
