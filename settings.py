@@ -1,8 +1,9 @@
 """From environment and file to one frozen `Settings`; the only reader of `os.environ` besides Temporal's own.
 
 Every setting is `PERENNIAL_<NAME>` in the environment, or `<name>` in `perennial.toml` (or the file that
-`PERENNIAL_SETTINGS` names); the environment wins. The connection to Temporal is configured by its standard variables
-and file (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS..., TEMPORAL_PROFILE, temporal.toml).
+`PERENNIAL_SETTINGS` names), where those of one party may stand in its table; the environment wins. The connection to
+Temporal is configured by its standard variables and file (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY,
+TEMPORAL_TLS..., TEMPORAL_PROFILE, temporal.toml).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 PREFIX = "PERENNIAL_"
@@ -21,11 +22,114 @@ class InvalidSettings(ValueError):
     """A setting that cannot be meant: which, from where, its value, and what was expected. Nothing was started."""
 
 
+def hidden() -> str:
+    """A setting that is empty unless said, and is never shown."""
+    return field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """Cards, at Stripe."""
+
+    api_key: str = hidden()
+    """sk_live_..., sk_test_... or a restricted key that may write PaymentIntents."""
+    api_url: str = ""
+    """Empty for Stripe's own; else where a stand-in listens."""
+    webhook_secret: str = hidden()
+    """whsec_..., of the endpoint that points to /webhooks/stripe."""
+
+
+@dataclass(frozen=True, slots=True)
+class PayPal:
+    """Wallets, at PayPal."""
+
+    client_id: str = ""
+    client_secret: str = hidden()
+    api_url: str = "https://api-m.paypal.com"
+    webhook_id: str = ""
+    """The id of the webhook that points to /webhooks/paypal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """The mail server that takes our mails."""
+
+    host: str = ""
+    port: int = 587
+    security: str = "starttls"
+    """starttls, tls or none; none only for a server on this machine."""
+    user: str = ""
+    password: str = hidden()
+    sender: str = ""
+    """The address that mails come from; bounces go there."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Who writes to customers: what mails say of the seller. Other brands: docs/adapters/mail.md."""
+
+    name: str = ""
+    contact: str = ""
+    """Whom to ask: an e-mail address that people read."""
+    pay_url: str = ""
+    """Where a customer pays or changes a method; `{subscription}` stands for the id."""
+    account_holder: str = ""
+    iban: str = ""
+    bic: str = ""
+    postal_address: str = ""
+    templates: str = ""
+    """A folder with templates of your own; what it lacks comes from the shipped ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhooks:
+    """To the platform."""
+
+    url: str = ""
+    secret: str = hidden()
+    """whsec_... (Standard Webhooks): Base64 of 24 to 64 random bytes."""
+    previous_secret: str = hidden()
+    """While a secret is changed: the one before, with which is signed too."""
+    events: str = "default"
+    """Which entries of the timeline the platform hears of beside its commands, separated by commas; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Debitura:
+    """The collections agency with an HTTP API."""
+
+    api_key: str = hidden()
+    api_url: str = "https://customer-api.debitura.com"
+    webhook_secret: str = hidden()
+    cases: str = "real"
+    """real, or test: cases that the agency marks as tests and does not work on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where files are exchanged; empty for nowhere."""
+
+    bank: str = ""
+    """Statements put here are taken in by `python -m api`: camt.053, camt.054, MT940."""
+    agency: str = ""
+    """For the agency that takes files: placements and recalls are put here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where outside parties reach us: `python -m api`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8088
+    token: str = hidden()
+    """What uploads of statements and bounces must carry as a bearer token; empty refuses all uploads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a process needs to know of its surroundings."""
+    """What a process needs to know of its surroundings. An empty party is a simulated one, and said to be so."""
 
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     """postgresql://user:password@host:port/database; empty where `make run`'s own PostgreSQL is used."""
     database_connections: int = 10
     """At most so many connections a process, 1 to 1000."""
@@ -37,10 +141,62 @@ class Settings:
     """The folder in which `make run` keeps its servers' files."""
     policies: str = ""
     """A folder with further policy files to carry, earlier versions among them; empty for the shipped ones only."""
+    cards: str = ""
+    """Who takes cards: stripe or simulated."""
+    wallets: str = ""
+    """Who takes wallets: paypal or simulated."""
+    mails: str = ""
+    """Who takes mails: smtp or simulated."""
+    platform: str = ""
+    """How the platform is told: webhooks or simulated."""
+    agency: str = ""
+    """Who collects: debitura, files or simulated."""
+    stripe: Stripe = Stripe()
+    paypal: PayPal = PayPal()
+    smtp: Smtp = Smtp()
+    house: House = House()
+    webhooks: Webhooks = Webhooks()
+    debitura: Debitura = Debitura()
+    folder: Folders = Folders()
+    listen: Listen = Listen()
 
 
-NAMES = tuple(field.name for field in fields(Settings))
-_RANGES = {"database_connections": (1, 1_000), "cached_workflows": (0, 100_000)}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cards": ("", "stripe", "simulated"),
+    "wallets": ("", "paypal", "simulated"),
+    "mails": ("", "smtp", "simulated"),
+    "platform": ("", "webhooks", "simulated"),
+    "agency": ("", "debitura", "files", "simulated"),
+    "smtp_security": ("starttls", "tls", "none"),
+    "debitura_cases": ("real", "test"),
+}
+
+NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("cards", "stripe"): ("stripe_api_key",),
+    ("wallets", "paypal"): ("paypal_client_id", "paypal_client_secret"),
+    ("mails", "smtp"): ("smtp_host", "smtp_sender", "house_name", "house_contact"),
+    ("platform", "webhooks"): ("webhooks_url", "webhooks_secret"),
+    ("agency", "debitura"): ("debitura_api_key",),
+    ("agency", "files"): ("folder_agency",),
+}
+"""What a choice cannot do without."""
+
+GROUPS: dict[str, type] = {
+    "stripe": Stripe, "paypal": PayPal, "smtp": Smtp, "house": House, "webhooks": Webhooks, "debitura": Debitura,
+    "folder": Folders, "listen": Listen,
+}  # fmt: skip
+_PLAIN = tuple(each.name for each in fields(Settings) if each.name not in GROUPS)
+NAMES = (*_PLAIN, *(f"{group}_{each.name}" for group, kind in GROUPS.items() for each in fields(kind)))
+"""Every setting by its flat name: `stripe_api_key` is PERENNIAL_STRIPE_API_KEY, or `api_key` under `[stripe]`."""
+
+_RANGES = {
+    "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "smtp_port": (1, 65_535),
+    "listen_port": (0, 65_535),
+}  # fmt: skip
+_SECRETS = frozenset(
+    ["database_url"]
+    + [f"{group}_{each.name}" for group, kind in GROUPS.items() for each in fields(kind) if not each.repr]
+)
 
 
 def load(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
@@ -50,7 +206,7 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
     path = Path(named) if named else (directory or Path.cwd()) / FILE
     found: dict[str, tuple[object, str]] = {}
     if named or path.exists():
-        found = {name: (value, str(path)) for name, value in _read(path).items()}
+        found = {name: (value, str(path)) for name, value in _flat(_read(path)).items()}
     for key, text in env.items():
         if key.startswith(PREFIX) and key != f"{PREFIX}SETTINGS":
             found[key.removeprefix(PREFIX).lower()] = (text, key)
@@ -59,7 +215,35 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         if name not in NAMES:
             raise InvalidSettings(f"{source}: {name!r} is no setting; expected one of {', '.join(NAMES)}")
         values[name] = _checked(name, value, source)
-    return Settings(**values)  # type: ignore[arg-type]
+    return _built(values)
+
+
+def _built(values: dict[str, object]) -> Settings:
+    """Settings out of flat values. Raises InvalidSettings where a choice lacks what it needs."""
+    for (name, choice), needed in NEEDED.items():
+        missing = [each for each in needed if not values.get(each)]
+        if values.get(name) == choice and missing:
+            raise InvalidSettings(
+                f"{name} is {choice!r}, which needs {', '.join(missing)}; set {PREFIX}{missing[0].upper()}, or choose "
+                f"another of {', '.join(c for c in CHOICES[name] if c)}"
+            )
+    grouped = {
+        group: kind(**{e.name: values[f"{group}_{e.name}"] for e in fields(kind) if f"{group}_{e.name}" in values})
+        for group, kind in GROUPS.items()
+    }
+    plain = {name: values[name] for name in _PLAIN if name in values}
+    return Settings(**plain, **grouped)  # type: ignore[arg-type]
+
+
+def _flat(said: dict[str, object]) -> dict[str, object]:
+    """A table's settings under its name: `[stripe] api_key` is `stripe_api_key`."""
+    flat: dict[str, object] = {}
+    for name, value in said.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{inner}": each for inner, each in value.items()}
+        else:
+            flat[name] = value
+    return flat
 
 
 def _read(path: Path) -> dict[str, object]:
@@ -82,7 +266,10 @@ def _checked(name: str, value: object, source: str) -> object:
             raise InvalidSettings(f"{source}: {name} is {value!r}; expected a whole number from {least} to {most}")
         return number
     if not isinstance(value, str):
-        raise InvalidSettings(f"{source}: {name} is {value!r}; expected a text")
+        raise InvalidSettings(f"{source}: {name} is {'no text' if name in _SECRETS else repr(value)}; expected a text")
+    if name in CHOICES and value not in CHOICES[name]:
+        expected = ", ".join(choice for choice in CHOICES[name] if choice)
+        raise InvalidSettings(f"{source}: {name} is {value!r}; expected one of {expected}")
     if name == "database_url" and value and not value.startswith(("postgresql://", "postgres://")):
         raise InvalidSettings(f"{source}: database_url does not begin with postgresql://; its value is not shown")
     if name == "task_queue" and not value:

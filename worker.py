@@ -15,6 +15,7 @@ from adapters.postgres.pool import connected
 from engine.connect import Unreachable, connect
 from engine.crew import crew, migrated
 from engine.here import carry_policies, known_addresses
+from engine.outside import chosen, reached
 from engine.registered import register
 from policies.load import InvalidPolicy
 
@@ -34,8 +35,12 @@ async def work(said: settings.Settings) -> None:
         await migrated(database_url)
         async with connected(database_url, size=said.database_connections) as pool:
             await register(client)
-            async with crew(client, pool, said.task_queue, cached_workflows=said.cached_workflows):
+            async with (
+                reached(said, pool) as outside,
+                crew(client, outside, said.task_queue, cached_workflows=said.cached_workflows),
+            ):
                 print(f"serving task queue {said.task_queue!r} in namespace {client.namespace!r}", flush=True)
+                print(chosen(said), flush=True)
                 await stop.wait()
     except (OSError, asyncpg.PostgresError) as error:
         raise Unreachable(f"the database cannot be reached: {error}. Nothing was served.") from None

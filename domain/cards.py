@@ -14,7 +14,7 @@ _ISSUED = re.compile(
     r"|3[47]\d{13}"  # American Express
     r"|(6011|65\d{2}|64[4-9]\d)\d{12}"  # Discover
     r"|35(2[89]|[3-8]\d)\d{12}"  # JCB
-    r"|3(0[0-5]|[68]\d)\d{11}"  # Diners Club
+    r"|3(0[0-59]|[689]\d)\d{11,16}"  # Diners Club
 )
 """The ranges and lengths in which the large networks issue numbers: a bank's own reference is rarely one of them."""
 
@@ -34,10 +34,12 @@ def holds_card_number(text: str) -> bool:
 
 
 def field_with_card_number(payload: Mapping[str, object]) -> str | None:
-    """The first field of a message whose text holds a card number; None where none does."""
+    """The first field of a message whose text holds a card number, shortened to a line; None where none does."""
     for name, value in payload.items():
+        if holds_card_number(name):
+            return "(its name)"
         if name not in IDENTIFIERS and holds_card_number(str(value)):
-            return name
+            return name[:60]
     return None
 
 

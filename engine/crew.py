@@ -19,15 +19,10 @@ from activities.delivery import Deliveries
 from activities.ledger import LedgerActivities
 from activities.notices import NoticeActivities
 from activities.payments import PaymentActivities
-from adapters.postgres.books import Books
 from adapters.postgres.migrate import BOOKS, migrate
-from adapters.postgres.pool import Pool
-from adapters.simulated.agency import SimulatedAgency
-from adapters.simulated.gateway import SimulatedGateway
-from adapters.simulated.mailbox import Mailbox
-from adapters.simulated.platform import SimulatedPlatform
 from adapters.simulated.world import PARTIES
 from engine.begin import handle_of
+from engine.outside import Outside
 from workflows.subscription import SubscriptionWorkflow
 
 SHUTDOWN = timedelta(seconds=10)  # what is under way may finish; what is not is tried again by another worker
@@ -63,18 +58,11 @@ async def migrated(database_url: str) -> None:
     await migrate(database_url, (BOOKS, PARTIES))
 
 
-def activities(client: Client, pool: Pool) -> list[Callable[..., Any]]:
-    """Every activity, with the adapters it needs. The outside world is simulated so far, and keeps its own books."""
-    books = Books(pool)
-    deliveries = Deliveries(
-        books,
-        platform=SimulatedPlatform(pool),
-        agency=SimulatedAgency(pool),
-        siblings=TemporalSiblings(client),
-        mailer=Mailbox(pool),
-    )
+def activities(client: Client, outside: Outside) -> list[Callable[..., Any]]:
+    """Every activity, with the adapters it needs."""
+    books, deliveries = outside.books, deliveries_of(client, outside)
     ledger = LedgerActivities(books, deliveries)
-    payments = PaymentActivities(books, SimulatedGateway(pool), deliveries)
+    payments = PaymentActivities(books, outside.gateway, deliveries)
     access, agency, notices = AccessActivities(deliveries), AgencyActivities(deliveries), NoticeActivities(deliveries)
     return [
         ledger.carry_out,
@@ -90,19 +78,32 @@ def activities(client: Client, pool: Pool) -> list[Callable[..., Any]]:
     ]
 
 
+def deliveries_of(client: Client, outside: Outside) -> Deliveries:
+    """What tells the outside parties, and a customer's other subscriptions."""
+    return Deliveries(
+        outside.books,
+        platform=outside.platform,
+        agency=outside.agency,
+        siblings=TemporalSiblings(client),
+        mailer=outside.mailer,
+    )
+
+
 def runner() -> SandboxedWorkflowRunner:
     """The sandbox, with nothing passed through but the pure domain."""
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("domain"))
 
 
 @asynccontextmanager
-async def crew(client: Client, pool: Pool, task_queue: str, *, cached_workflows: int = 1000) -> AsyncIterator[Worker]:
+async def crew(
+    client: Client, outside: Outside, task_queue: str, *, cached_workflows: int = 1000
+) -> AsyncIterator[Worker]:
     """A worker while the block runs. `cached_workflows` 0 replays every task from its history."""
     worker = Worker(
         client,
         task_queue=task_queue,
         workflows=[SubscriptionWorkflow],
-        activities=activities(client, pool),
+        activities=activities(client, outside),
         workflow_runner=runner(),
         max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=SHUTDOWN,

@@ -28,6 +28,7 @@ from engine.begin import begin, handle_of
 from engine.connect import connect
 from engine.crew import crew, migrated
 from engine.here import ADDRESSES, Addresses, carry_policies, keep_addresses
+from engine.outside import reached
 from engine.virtual_time import TIE, VirtualTime
 from policies.load import load
 from settings import Settings
@@ -77,7 +78,8 @@ async def show(*, once: bool) -> None:
             await migrated(database_url)
         pool = await stack.enter_async_context(connected(database_url, size=said.database_connections))
         client = await connect(server.address, "default")
-        await stack.enter_async_context(crew(client, pool, said.task_queue, cached_workflows=said.cached_workflows))
+        outside = await stack.enter_async_context(reached(said, pool))
+        await stack.enter_async_context(crew(client, outside, said.task_queue, cached_workflows=said.cached_workflows))
         addresses = Addresses(database_url, server.address, server.ui_address or "")
         keep_addresses(said, addresses)
         stack.callback((Path(said.data) / ADDRESSES).unlink, missing_ok=True)

@@ -17,6 +17,8 @@ from embedded.postgres import postgres
 from embedded.temporal import temporal
 from engine.connect import connect
 from engine.crew import crew, migrated
+from engine.outside import reached
+from settings import Settings
 from workflows.attributes import REGISTERED
 
 TASK_QUEUE = "stage"
@@ -43,5 +45,6 @@ async def stage(*, cached_workflows: int = 1000) -> AsyncIterator[Stage]:
         await migrated(dsn_)
         pool = await stack.enter_async_context(connected(dsn_))
         client = await connect(server.address, "default")
-        await stack.enter_async_context(crew(client, pool, TASK_QUEUE, cached_workflows=cached_workflows))
-        yield Stage(client, pool, Books(pool), server.address, dsn_)
+        outside = await stack.enter_async_context(reached(Settings(), pool))
+        await stack.enter_async_context(crew(client, outside, TASK_QUEUE, cached_workflows=cached_workflows))
+        yield Stage(client, pool, outside.books, server.address, dsn_)

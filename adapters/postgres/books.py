@@ -9,7 +9,7 @@ from typing import Literal
 
 from adapters.postgres import audit, batches, outbox, outside, payments, subscriptions, unapplied
 from adapters.postgres.audit import Difference
-from adapters.postgres.outside import Task
+from adapters.postgres.outside import SeenReport, Task
 from adapters.postgres.payments import Attempt
 from adapters.postgres.pool import Pool
 from adapters.postgres.unapplied import Money
@@ -163,8 +163,8 @@ class Books:
         async with self._pool.acquire() as connection:
             return await outside.charge_of(connection, gateway, reference)
 
-    async def see_report(self, report: Report) -> bool:
-        """Note that something was reported; True where it was taken in before."""
+    async def see_report(self, report: Report) -> SeenReport:
+        """Note that something was reported; gives whether it was taken in before, and how long it has been known."""
         async with self._pool.acquire() as connection:
             return await outside.see_report(connection, report)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from adapters.postgres.pool import Connection
@@ -24,6 +24,14 @@ class Task:
     kind: str
     text: str
     asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenReport:
+    """`taken_in`: it has had its effect, nothing is left to do. `known_for`: since it was first heard of."""
+
+    taken_in: bool
+    known_for: timedelta
 
 
 async def keep_vaulted(connection: Connection, subscription_id: str, role: Role, method: Vaulted) -> None:
@@ -121,12 +129,12 @@ async def charge_of(connection: Connection, gateway: str, reference: str) -> Kno
     return KnownCharge(**dict(row)) if row else None
 
 
-async def see_report(connection: Connection, report: Report) -> bool:
-    """Note that something was reported; True where it was taken in before and nothing is left to do."""
-    state = await connection.fetchval(
+async def see_report(connection: Connection, report: Report) -> SeenReport:
+    """Note that something was reported; gives what is known of it."""
+    row = await connection.fetchrow(
         "insert into report (source, id, what, subscription_id, signal, note, state)"
         " values ($1, $2, $3, $4, $5, $6, 'seen')"
-        " on conflict (source, id) do update set times = report.times + 1 returning state",
+        " on conflict (source, id) do update set times = report.times + 1 returning state, received_at, now() as now",
         report.source,
         report.id,
         report.what,
@@ -134,7 +142,9 @@ async def see_report(connection: Connection, report: Report) -> bool:
         report.signal,
         report.note,
     )
-    return bool(state == "taken_in")
+    if row is None:
+        raise LookupError(f"report {report.id} of {report.source}: it was deleted while it was noted; send it again")
+    return SeenReport(row["state"] == "taken_in", row["now"] - row["received_at"])
 
 
 async def report_taken_in(connection: Connection, source: str, report_id: str, note: str) -> None:

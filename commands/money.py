@@ -1,0 +1,88 @@
+"""Money that belongs to no open subscription yet: listed, assigned, sent back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from adapters.postgres.unapplied import Money
+from commands.desk import AsJson, Id, known, print_json, with_desk
+from domain.money import decimal_text
+from domain.run import Answer
+from engine.here import Desk
+from engine.speak import MessageRefused, ask
+
+app = typer.Typer()
+
+
+@app.command()
+def unapplied(as_json: AsJson = False) -> None:
+    """Money that belongs to no open subscription yet: it waits to be assigned or returned."""
+
+    async def run(at: Desk) -> list[Money]:
+        return await at.books.unapplied_money()
+
+    found = with_desk(run)
+    if as_json:
+        print_json([asdict(money) for money in found])
+        return
+    for money in found:
+        amount = f"{decimal_text(money.minor, money.currency)} {money.currency}"
+        print(f"{money.id:>6} {amount:>16}  {money.at:%Y-%m-%d}  {money.reference}  {money.client_number or ''}")
+    print(f"{len(found)} open")
+
+
+@app.command()
+def assign(
+    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
+    id_: Id,
+    by: Annotated[str, typer.Option(help="who says so")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Assign unapplied money to a subscription; said twice, it counts once."""
+
+    async def run(at: Desk) -> Answer:
+        money = await _money(at, money_id)
+        payload = {
+            "id": f"unapplied/{money_id}",
+            "amount": decimal_text(money.minor, money.currency),
+            "channel": money.channel,
+            "reference": money.reference,
+            "by": by,
+            "reason": reason,
+        }
+        view = await known(at, id_)
+        if view.currency != money.currency:
+            raise MessageRefused(f"money {money_id} is in {money.currency}, {id_} in {view.currency}; nothing was done")
+        answer = await ask(at.client, at.books, id_, "payment-received", payload)
+        await at.books.resolve_unapplied(money_id, "applied", by=by, reason=reason, at=datetime.now(UTC))
+        return answer
+
+    answer = with_desk(run)
+    print(f"assigned; standing {answer.standing}, balance {answer.balance}")
+
+
+@app.command("return-money")
+def return_money(
+    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
+    by: Annotated[str, typer.Option(help="who says so")],
+    reason: Annotated[str, typer.Option(help="why")],
+) -> None:
+    """Write down that unapplied money has been sent back."""
+
+    async def run(at: Desk) -> None:
+        await _money(at, money_id)
+        await at.books.resolve_unapplied(money_id, "returned", by=by, reason=reason, at=datetime.now(UTC))
+
+    with_desk(run)
+    print("returned")
+
+
+async def _money(at: Desk, money_id: int) -> Money:
+    found = [money for money in await at.books.unapplied_money(limit=100_000) if money.id == money_id]
+    if not found:
+        raise MessageRefused(f"money {money_id}: unknown, or applied or returned already; nothing was done")
+    return found[0]

@@ -1,0 +1,78 @@
+"""The outside parties, from support's desk: what a person is asked to do, and how a customer pays."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from adapters.postgres.outside import Task
+from commands.desk import AsJson, By, Id, Reason, fail, known, print_json, with_desk
+from domain.opening import ROLES, InvalidTerms, Reader, read_vaulted
+from engine.here import Desk
+from engine.speak import MessageRefused, tell
+
+app = typer.Typer()
+
+
+@app.command()
+def tasks(
+    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """What a person is asked to look at, oldest first."""
+
+    async def run(at: Desk) -> list[Task]:
+        return await at.books.tasks(id_, limit)
+
+    found = with_desk(run)
+    if as_json:
+        print_json([asdict(task) for task in found])
+        return
+    for task in found:
+        print(f"{task.id:>6}  {task.asked_at:%Y-%m-%d %H:%M}  {task.subscription_id or '-'}  {task.kind}")
+        print(f"        {task.text}")
+    print(f"{len(found)} open")
+
+
+@app.command("task-done")
+def task_done(
+    task_id: Annotated[int, typer.Argument(help="The task's number, as `tasks` lists it.")], by: By, reason: Reason
+) -> None:
+    """Close a task: it has been seen to."""
+
+    async def run(at: Desk) -> None:
+        if not await at.books.task_done(task_id, by=by, reason=reason):
+            raise MessageRefused(f"task {task_id}: unknown, or done already; nothing was changed")
+
+    with_desk(run)
+    print("done")
+
+
+@app.command()
+def vault(
+    id_: Id,
+    role: Annotated[str, typer.Argument(help="primary or secondary.")],
+    gateway: Annotated[str, typer.Argument(help="stripe or paypal.")],
+    method: Annotated[str, typer.Argument(help="The gateway's token for the method; never a card number.")],
+    payer: Annotated[str, typer.Option(help="Stripe's customer.")] = "",
+) -> None:
+    """Keep how a subscription pays, and tell it so: what the platform does after the customer gave a new method."""
+    chosen = next((each for each in ROLES if each == role), None)
+    if chosen is None:
+        fail(f"role {role!r}: expected one of {', '.join(ROLES)}", 2)
+    try:
+        vaulted = read_vaulted(Reader({"gateway": gateway, "method": method, "payer": payer or None}, "vault"))
+    except InvalidTerms as error:
+        fail(f"{error}. Nothing was kept.", 2)
+
+    async def run(at: Desk) -> None:
+        await known(at, id_)
+        await at.books.keep_vaulted(id_, chosen, vaulted)
+        kind = "paypal" if gateway == "paypal" else "card"
+        await tell(at.client, at.books, id_, "payment-method-updated", {"role": role, "method": kind})
+
+    with_desk(run)
+    print("kept")

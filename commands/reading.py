@@ -1,0 +1,147 @@
+"""Reading: the list, one subscription, its past, its future, and whether the books agree."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from commands.desk import AsJson, Id, fail, known, leave, print_json, print_told, with_desk
+from domain.effects import View
+from domain.money import decimal_text
+from domain.policy import Standing
+from domain.run import Told
+from domain.timeline import as_data, as_lines, as_list, local_text
+from engine.here import Desk
+
+app = typer.Typer()
+
+
+@app.command()
+def find(
+    standing: Annotated[list[str] | None, typer.Option(help="Only these standings; may be repeated.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Only this customer's id.")] = None,
+    client_number: Annotated[str | None, typer.Option(help="Only this client number.")] = None,
+    attention: Annotated[bool, typer.Option(help="Only those that support should look at.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List subscriptions."""
+    standings: list[Standing] = [s for s in _STANDINGS if s in (standing or [])]
+    if standing and len(standings) != len(set(standing)):
+        fail(f"--standing {standing}: expected among {', '.join(_STANDINGS)}", 2)
+
+    async def run(at: Desk) -> list[View]:
+        return await at.books.find(
+            standings=standings,
+            customer_id=customer,
+            client_number=client_number,
+            attention="" if attention else None,
+            limit=limit,
+        )
+
+    views = with_desk(run)
+    if as_json:
+        print_json([_view(view) for view in views])
+        return
+    print("\n".join(as_list(views)))
+
+
+@app.command()
+def show(id_: Id, as_json: AsJson = False) -> None:
+    """How one subscription stands: money, what comes next, what support should look at."""
+
+    async def run(at: Desk) -> tuple[View, dict[str, int], list[Any]]:
+        view = await known(at, id_)
+        return view, await at.books.balances(id_), [i for i in await at.books.invoices(id_) if i.open_minor]
+
+    view, balances, invoices = with_desk(run)
+    if as_json:
+        print_json(_view(view) | {"balances_minor": balances, "open_invoices": [i.number for i in invoices]})
+        return
+
+    def money(minor: int) -> str:
+        return f"{decimal_text(minor, view.currency)} {view.currency}"
+
+    table = Table(show_header=False, box=None)
+    table.add_row("standing", view.standing)
+    table.add_row("policy", f"{view.policy} version {view.policy_version}, plan {view.plan}")
+    table.add_row("past due", money(view.balance_minor))
+    table.add_row("open", f"{money(view.open_minor)}  {' '.join(i.number for i in invoices)}")
+    table.add_row("credit", money(view.credit_minor))
+    table.add_row("with collections", money(view.placed_minor))
+    if view.next_at:
+        table.add_row("next", f"{local_text(view.next_at, view.timezone)}  {view.next_what}")
+    for remark in view.attention:
+        table.add_row("attention", remark)
+    Console().print(table)
+
+
+@app.command()
+def timeline(id_: Id, as_json: AsJson = False) -> None:
+    """Everything that happened to a subscription, from the audit trail."""
+
+    async def run(at: Desk) -> tuple[View, Any]:
+        return await known(at, id_), await at.books.timeline(id_)
+
+    view, entries = with_desk(run)
+    if as_json:
+        print_json(as_data(entries, view.timezone))
+        return
+    for line in as_lines(entries, view.timezone, view.currency, coloured=sys.stdout.isatty()):
+        print(line)
+
+
+@app.command()
+def forecast(id_: Id, as_json: AsJson = False) -> None:
+    """What happens next and when: if nothing is paid, and if everything is."""
+    from engine.begin import handle_of
+    from workflows.subscription import SubscriptionWorkflow
+
+    async def run(at: Desk) -> tuple[View, Any]:
+        return await known(at, id_), await handle_of(at.client, id_).query(SubscriptionWorkflow.forecast)
+
+    view, futures = with_desk(run)
+    if as_json:
+        print_json(asdict(futures))
+        return
+    for name, told in asdict(futures).items():
+        print(f"{name.replace('_', ' ').capitalize()}:")
+        print_told([Told(**one) for one in told], view)
+        print()
+
+
+@app.command()
+def audit(
+    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute every balance from ledger entries and compare; exit 1 where something differs."""
+
+    async def run(at: Desk) -> Any:
+        return await at.books.audit(id_)
+
+    differences = with_desk(run)
+    if as_json:
+        print_json([asdict(d) for d in differences])
+    else:
+        for difference in differences:
+            print(difference)
+        print(f"{len(differences)} differences")
+    if differences:
+        leave(1)
+
+
+_STANDINGS: tuple[Standing, ...] = (
+    "active", "past_due", "locked", "account_locked", "awaiting_review", "cancelled", "in_collections", "ended",
+)  # fmt: skip
+
+
+def _view(view: View) -> dict[str, Any]:
+    said = asdict(view)
+    said["next_at"] = local_text(view.next_at, view.timezone) if view.next_at else None
+    return said
