@@ -23,10 +23,12 @@ DEMANDS = (
     "payment_declined",
     "payment_reminder",
     "payment_reversed",
+    "product_locked",
+    "account_locked",
     "bank_transfer_instructions",
     "collections_warning",
 )
-"""Mails that ask for money; they are withdrawn, where still unsent, once nothing is past due."""
+"""Mails that ask for money, or say that access is closed until it comes; unsent ones are withdrawn once it has come."""
 
 
 def severity(standing: str) -> int:

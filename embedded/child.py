@@ -16,7 +16,7 @@ LEASH = Path(__file__).with_name("leash.py")
 START_SECONDS = 60  # both servers answer within 2 s on two idle cores; a loaded machine gets thirty times that
 STOP_SECONDS = 20  # a shutdown that writes a checkpoint takes about 1 s; after this the child is killed
 POLL_SECONDS = 0.02  # between two looks at a server that starts
-LOG_BYTES = 1_000_000  # of what a server has said since it was started
+SAID_BYTES = 1_000_000  # of what a server has said since it was started
 PORT_TRIES = 5  # a port can be lost between the look and the use; five in a row is another fault
 LOG_BYTES = 16 * 2**20  # a log longer than this at a start is set aside as `.old`, which replaces the one before
 TAIL_BYTES = 2000  # of a log, quoted in an error
@@ -57,7 +57,7 @@ class Child:
         """
         if self.process.returncode is None:
             return False
-        said = os.pread(self.log.fileno(), LOG_BYTES, self.log_start).decode(errors="replace")
+        said = os.pread(self.log.fileno(), SAID_BYTES, self.log_start).decode(errors="replace")
         return "ddress already in use" in said or "panic: " in said
 
     async def answer(self, ask: Callable[[], Awaitable[Answer]], not_yet: tuple[type[Exception], ...]) -> Answer:
