@@ -79,6 +79,8 @@ class House:
     postal_address: str = ""
     templates: str = ""
     """A folder with templates of your own; what it lacks comes from the shipped ones."""
+    tenants: str = ""
+    """A TOML file with the same fields (name, contact, ...) for each further brand, in a table by its tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ class Debitura:
     api_key: str = hidden()
     api_url: str = "https://customer-api.debitura.com"
     webhook_secret: str = hidden()
+    sender_email: str = ""
+    """A member of our team there, in whose name messages are posted."""
     cases: str = "real"
     """real, or test: cases that the agency marks as tests and does not work on."""
 
@@ -176,7 +180,7 @@ NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
     ("wallets", "paypal"): ("paypal_client_id", "paypal_client_secret"),
     ("mails", "smtp"): ("smtp_host", "smtp_sender", "house_name", "house_contact"),
     ("platform", "webhooks"): ("webhooks_url", "webhooks_secret"),
-    ("agency", "debitura"): ("debitura_api_key",),
+    ("agency", "debitura"): ("debitura_api_key", "debitura_sender_email"),
     ("agency", "files"): ("folder_agency",),
 }
 """What a choice cannot do without."""

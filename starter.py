@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -42,10 +42,19 @@ def simulate(
     file: ScenarioFile,
     as_json: AsJson = False,
     engine: Annotated[str, typer.Option(help="core: the decision code alone; temporal: the real workflow.")] = "core",
+    world: Annotated[
+        str,
+        typer.Option(
+            envvar="SIMULATE_WORLD",
+            help="With the real workflow: simulated parties, or wire: the real adapters and stand-ins for the parties.",
+        ),
+    ] = "simulated",
 ) -> None:
     """Play a scenario in virtual time and print its timeline."""
     if engine not in ("core", "temporal"):
         _refuse(f"--engine {engine!r}: expected core or temporal")
+    if world not in ("simulated", "wire"):
+        _refuse(f"--world {world!r}: expected simulated or wire")
     scenario, policy = _scenario(file)
     if engine == "core":
         from domain.simulate import simulate as play
@@ -56,7 +65,7 @@ def simulate(
             _refuse(f"{file}: {error}")
         entries, ending = played.entries, final(played.state)
     else:
-        entries, ending = _on_temporal(file, scenario, policy)
+        entries, ending = _on_temporal(file, scenario, policy, "wire" if world == "wire" else "simulated")
     timezone = scenario.terms.customer.timezone
     if as_json:
         print(json.dumps({"timeline": as_data(entries, timezone), "final": ending}))
@@ -202,13 +211,15 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _on_temporal(file: Path, scenario: Scenario, policy: Policy) -> tuple[Any, dict[str, object]]:
+def _on_temporal(
+    file: Path, scenario: Scenario, policy: Policy, world: Literal["simulated", "wire"]
+) -> tuple[Any, dict[str, object]]:
     from engine.enact import play
     from engine.stage import stage
     from engine.virtual_time import ClockOvershot, NotSettled
 
     async def on_stage() -> tuple[Any, dict[str, object]]:
-        async with stage() as parts:
+        async with stage(world=world) as parts:
             return await play(parts, scenario, policy)
 
     for tries_left in reversed(range(TRIES)):

@@ -6,7 +6,7 @@ message made of it once by the id in its payload.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
@@ -75,7 +75,10 @@ class Inbound:
 
         A report that is too early stays untaken: the others of the same webhook are taken in all the same.
         """
-        reports = await self._readers[source].read(headers, body)
+        return await self.take(await self._readers[source].read(headers, body))
+
+    async def take(self, reports: Sequence[Report]) -> Outcome:
+        """Take in reports that have been read and authenticated already, each to its end."""
         taken_in = known = too_early = 0
         for report in reports:
             seen = await self._books.see_report(report)

@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import tomllib
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 from activities.delivery import Agency, Mailer, Platform
 from activities.payments import Gateway
+from adapters.agency.csv_drop import CsvDrop
+from adapters.agency.debitura import DebituraAgency
+from adapters.agency.debitura_api import DebituraApi
 from adapters.gateways.by_method import ByMethod, OneGateway
+from adapters.gateways.paypal import PayPalGateway
+from adapters.gateways.stripe import StripeGateway
+from adapters.mail.house import BankAccount, House
+from adapters.mail.smtp import Security, SmtpMailer
+from adapters.platform.webhooks import PlatformWebhooks
+from adapters.postgres.agency import AgencyCases
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool
 from adapters.simulated.agency import SimulatedAgency
 from adapters.simulated.gateway import SimulatedGateway
 from adapters.simulated.mailbox import Mailbox
 from adapters.simulated.platform import SimulatedPlatform
-from settings import Settings
+from settings import InvalidSettings, Settings
+
+EVENTS = frozenset(
+    {
+        "standing",
+        "invoice_issued",
+        "payment_received",
+        "payment_reversed",
+        "cancelled",
+        "invoice_voided",
+        "termination_charge",
+        "collections_placed",
+        "collections_recalled",
+        "written_off",
+        "ended",
+    }
+)
+"""What the platform hears of, beside its commands, where nothing else is set: two of these in a healthy month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +60,30 @@ class Outside:
 
 @asynccontextmanager
 async def reached(settings: Settings, pool: Pool) -> AsyncIterator[Outside]:
-    """The parties of a process. Nobody is asked anything yet."""
-    async with AsyncExitStack():
-        books = Books(pool)
-        simulated = SimulatedGateway(pool)
-        cards: OneGateway = simulated
-        wallets: OneGateway = simulated
-        yield Outside(
-            books,
-            ByMethod({"card": cards, "paypal": wallets}),
-            Mailbox(pool),
-            SimulatedPlatform(pool),
-            SimulatedAgency(pool),
-        )
+    """The parties of a process. Nobody is asked anything yet.
+
+    Raises InvalidSettings for what a party's adapter cannot work with.
+    """
+    try:
+        async with AsyncExitStack() as stack:
+            books = Books(pool, events_of(settings))
+            yield Outside(
+                books,
+                _gateway(settings, books, pool, stack),
+                _mailer(settings, pool),
+                _platform(settings, pool, stack),
+                _agency(settings, books, pool, stack),
+            )
+    except _Unusable as error:
+        raise InvalidSettings(f"{error.party}: {error}. Nothing was started.") from None
+
+
+def events_of(settings: Settings) -> frozenset[str]:
+    """The kinds of entries that the platform hears of. A simulated platform hears of none."""
+    if settings.platform != "webhooks":
+        return frozenset()
+    said = settings.webhooks.events
+    return EVENTS if said == "default" else frozenset(each.strip() for each in said.split(",") if each.strip())
 
 
 def chosen(settings: Settings) -> str:
@@ -56,3 +96,105 @@ def chosen(settings: Settings) -> str:
         "agency": settings.agency,
     }
     return ", ".join(f"{name}: {choice or 'simulated'}" for name, choice in parties.items())
+
+
+class _Unusable(Exception):
+    def __init__(self, party: str, why: str) -> None:
+        self.party = party
+        super().__init__(why)
+
+
+def _gateway(settings: Settings, books: Books, pool: Pool, stack: AsyncExitStack) -> Gateway:
+    simulated = SimulatedGateway(pool)
+    cards: OneGateway = simulated
+    wallets: OneGateway = simulated
+    if settings.cards == "stripe":
+        stripe = settings.stripe
+        at_stripe = StripeGateway(stripe.api_key, vault=books, references=books, api_url=stripe.api_url or None)
+        stack.push_async_callback(at_stripe.close)
+        cards = at_stripe
+    if settings.wallets == "paypal":
+        paypal = settings.paypal
+        at_paypal = PayPalGateway(
+            paypal.client_id, paypal.client_secret, vault=books, references=books, api_url=paypal.api_url
+        )
+        stack.push_async_callback(at_paypal.close)
+        wallets = at_paypal
+    return ByMethod({"card": cards, "paypal": wallets})
+
+
+def _mailer(settings: Settings, pool: Pool) -> Mailer:
+    if settings.mails != "smtp":
+        return Mailbox(pool)
+    smtp, house = settings.smtp, settings.house
+    said = {
+        name: getattr(house, name)
+        for name in ("name", "contact", "pay_url", "account_holder", "iban", "bic", "postal_address")
+    }
+    try:
+        return SmtpMailer(
+            smtp.host,
+            smtp.port,
+            sender=smtp.sender,
+            house=_house(said),
+            houses=_tenants(house.tenants),
+            username=smtp.user,
+            password=smtp.password,
+            security=cast(Security, smtp.security),  # one of its words: settings.CHOICES
+            templates=Path(house.templates) if house.templates else None,
+        )
+    except ValueError as error:
+        raise _Unusable("mails", str(error)) from None
+
+
+def _house(said: Mapping[str, str]) -> House:
+    iban = said.get("iban", "")
+    account = BankAccount(said.get("account_holder") or said["name"], iban, said.get("bic", "")) if iban else None
+    return House(
+        said.get("name", ""), said.get("contact", ""), said.get("pay_url", ""), account, said.get("postal_address", "")
+    )
+
+
+def _tenants(file: str) -> dict[str, House]:
+    if not file:
+        return {}
+    try:
+        tables = tomllib.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"house_tenants {file!r}: {error}") from None
+    wrong = [tenant for tenant, table in tables.items() if not isinstance(table, dict) or "name" not in table]
+    if wrong:
+        raise ValueError(f"house_tenants {file!r}: {wrong[0]!r} is no table with a name")
+    return {tenant: _house(table) for tenant, table in tables.items()}
+
+
+def _platform(settings: Settings, pool: Pool, stack: AsyncExitStack) -> Platform:
+    if settings.platform != "webhooks":
+        return SimulatedPlatform(pool)
+    webhooks = settings.webhooks
+    try:
+        platform = PlatformWebhooks(webhooks.url, webhooks.secret, previous_secret=webhooks.previous_secret or None)
+    except ValueError as error:
+        raise _Unusable("platform", str(error)) from None
+    stack.push_async_callback(platform.close)
+    return platform
+
+
+def _agency(settings: Settings, books: Books, pool: Pool, stack: AsyncExitStack) -> Agency:
+    cases = AgencyCases(pool)
+    match settings.agency:
+        case "debitura":
+            debitura = settings.debitura
+            api = DebituraApi(debitura.api_key, url=debitura.api_url)
+            stack.push_async_callback(api.close)
+            return DebituraAgency(
+                api,
+                cases=cases,
+                tasks=books,
+                sender_email=debitura.sender_email,
+                case_kind="test" if debitura.cases == "test" else "real",
+            )
+        case "files":
+            return CsvDrop(Path(settings.folder.agency), cases=cases, tasks=books)
+        case _:
+            return SimulatedAgency(pool)

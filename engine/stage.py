@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from temporalio.client import Client
 
@@ -21,7 +22,12 @@ from engine.outside import reached
 from settings import Settings
 from workflows.attributes import REGISTERED
 
+if TYPE_CHECKING:  # stand-ins are installed on machines of developers only
+    from engine.stand_ins import StandIns
+    from standins.world import ScriptedWorlds
+
 TASK_QUEUE = "stage"
+WorldKind = Literal["simulated", "wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,21 @@ class Stage:
     books: Books
     address: str
     dsn: str
+    stand_ins: StandIns | None = None
+    """Who is at the other end of the wire; None where the parties are simulated in the database."""
+
+    @property
+    def worlds(self) -> ScriptedWorlds | None:
+        """By which the gateways' stand-ins answer."""
+        return self.stand_ins.worlds if self.stand_ins else None
 
 
 @asynccontextmanager
-async def stage(*, cached_workflows: int = 1000) -> AsyncIterator[Stage]:
-    """Servers and worker for one process; `cached_workflows` 0 replays every task from its history."""
+async def stage(*, cached_workflows: int = 1000, world: WorldKind = "simulated") -> AsyncIterator[Stage]:
+    """Servers and worker for one process; `cached_workflows` 0 replays every task from its history.
+
+    `world` wire: the real adapters, with stand-ins at the other end.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perennial-")))
         dsn_, server = await asyncio.gather(
@@ -45,6 +61,12 @@ async def stage(*, cached_workflows: int = 1000) -> AsyncIterator[Stage]:
         await migrated(dsn_)
         pool = await stack.enter_async_context(connected(dsn_))
         client = await connect(server.address, "default")
-        outside = await stack.enter_async_context(reached(Settings(), pool))
+        settings: Settings = Settings()
+        stand_ins: StandIns | None = None
+        if world == "wire":
+            from engine.stand_ins import standing_in
+
+            settings, stand_ins = await stack.enter_async_context(standing_in(settings))
+        outside = await stack.enter_async_context(reached(settings, pool))
         await stack.enter_async_context(crew(client, outside, TASK_QUEUE, cached_workflows=cached_workflows))
-        yield Stage(client, pool, outside.books, server.address, dsn_)
+        yield Stage(client, pool, outside.books, server.address, dsn_, stand_ins)
