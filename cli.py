@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typer
 
-from commands import money, outside, reading, saying, steering
+from commands import letters, money, outside, reading, saying, steering
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-for subject in (reading, steering, money, outside, saying):
+for subject in (reading, steering, money, outside, letters, saying):
     app.add_typer(subject.app)
 
 if __name__ == "__main__":

@@ -219,10 +219,18 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         if name not in NAMES:
             raise InvalidSettings(f"{source}: {name!r} is no setting; expected one of {', '.join(NAMES)}")
         values[name] = _checked(name, value, source)
-    return _built(values)
+    return built(values)
 
 
-def _built(values: dict[str, object]) -> Settings:
+def flattened(said: Settings) -> dict[str, object]:
+    """Every setting by its flat name, secrets among them; `built` makes settings of it again."""
+    plain: dict[str, object] = {name: getattr(said, name) for name in _PLAIN}
+    for group, kind in GROUPS.items():
+        plain |= {f"{group}_{each.name}": getattr(getattr(said, group), each.name) for each in fields(kind)}
+    return plain
+
+
+def built(values: Mapping[str, object]) -> Settings:
     """Settings out of flat values. Raises InvalidSettings where a choice lacks what it needs."""
     for (name, choice), needed in NEEDED.items():
         missing = [each for each in needed if not values.get(each)]

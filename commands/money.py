@@ -4,18 +4,45 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapters.bank.lines import BadStatement
 from adapters.postgres.unapplied import Money
-from commands.desk import AsJson, Id, known, print_json, with_desk
+from commands.desk import AsJson, Id, fail, known, print_json, with_desk
 from domain.money import decimal_text
 from domain.run import Answer
+from engine.bank import Imported
+from engine.doors import Bank
 from engine.here import Desk
 from engine.speak import MessageRefused, ask
 
 app = typer.Typer()
+
+
+@app.command("import-statement")
+def import_statement(
+    files: Annotated[list[Path], typer.Argument(help="camt.053, camt.054 or MT940.")], as_json: AsJson = False
+) -> None:
+    """Take in a bank's statements: what is certain pays, what is likely is proposed, the rest waits as unapplied."""
+
+    async def run(at: Desk) -> list[Imported]:
+        bank = Bank(at.client, at.books, at.pool)
+        return [await bank.take_in(file.name, file.read_bytes()) for file in files]
+
+    try:
+        done = with_desk(run)
+    except (BadStatement, OSError) as error:
+        fail(str(error), 2)
+    if as_json:
+        print_json([asdict(one) for one in done])
+        return
+    for one in done:
+        print(one)
+        for entry in one.entries:
+            print(f"  {entry}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,25 +17,30 @@ from typing import Any
 from rich.console import Console
 
 import settings as settings_file
+from adapters.bank.creditor_reference import creditor_reference
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool, connected
 from adapters.simulated.world import load_world
+from domain.effects import Entry
 from domain.messages import digests, parse
+from domain.money import Money
 from domain.scenario import Said, Scenario, read_scenario
 from domain.timeline import as_lines, as_list
 from embedded.postgres import create_database, postgres
 from embedded.temporal import temporal
-from engine.begin import begin, handle_of
+from engine.begin import NO_CONTACT, begin, handle_of
 from engine.connect import connect
 from engine.crew import crew, migrated
 from engine.here import ADDRESSES, Addresses, carry_policies, keep_addresses
-from engine.outside import reached
+from engine.outside import chosen, reached
+from engine.surroundings import Surroundings, surrounded
 from engine.virtual_time import TIE, VirtualTime
 from policies.load import load
-from settings import Settings
 from workflows.attributes import REGISTERED
 
 LIVES = Path(__file__).parent.parent / "examples" / "demo"
+STATEMENT_SECONDS = 60  # until a transfer has come through the bank's file; it takes about two
+LOOK_SECONDS = 0.1
 DATES = ("starts_on", "from", "until", "on", "at")
 
 
@@ -57,7 +63,10 @@ class Steps:
 
 
 async def show(*, once: bool) -> None:
-    """Start everything, move the demo's lives to telling moments, print them, and stay up until Ctrl-C."""
+    """Start everything, move the demo's lives to telling moments, print them, and stay up until Ctrl-C.
+
+    Every outside party that the settings leave open stands in on this machine, and is reached over its real protocol.
+    """
     console = Console(file=sys.stdout, highlight=False)
     steps = Steps(console)
     said = settings_file.load()
@@ -78,24 +87,29 @@ async def show(*, once: bool) -> None:
             await migrated(database_url)
         pool = await stack.enter_async_context(connected(database_url, size=said.database_connections))
         client = await connect(server.address, "default")
-        outside = await stack.enter_async_context(reached(said, pool))
+        async with steps.step("gateways, mail server, platform, agency and bank, standing in"):
+            around = await stack.enter_async_context(surrounded(said, data, client, pool))
+        outside = await stack.enter_async_context(reached(around.settings, pool))
         await stack.enter_async_context(crew(client, outside, said.task_queue, cached_workflows=said.cached_workflows))
-        addresses = Addresses(database_url, server.address, server.ui_address or "")
+        addresses = Addresses(
+            database_url, server.address, server.ui_address or "", settings_file.flattened(around.settings)
+        )
         keep_addresses(said, addresses)
         stack.callback((Path(said.data) / ADDRESSES).unlink, missing_ok=True)
-        books, virtual = Books(pool), VirtualTime(client)
+        books = outside.books
+        stage = Stage(VirtualTime(client), pool, books, around, said.task_queue)
         today = datetime.now(UTC).date()
         for file in sorted(LIVES.glob("*.json")):
             if stop.is_set():
                 break
             scenario = read_scenario(beginning(json.loads(file.read_text(encoding="utf-8")), today))
             async with steps.step(f"the life of {file.stem}"):
-                await _live(virtual, pool, said, scenario, stop)
+                await _live(stage, scenario, stop)
         for file in sorted(LIVES.glob("*.json")):
             await _print_life(console, books, file)
         print()
         print("\n".join(as_list(await books.find())))
-        _print_ways(console, addresses)
+        _print_ways(console, addresses, around)
         if not once and not stop.is_set():
             console.print("\nCtrl-C stops it; `make run` goes on from here.")
             await stop.wait()
@@ -119,13 +133,27 @@ def beginning(scenario: dict[str, Any], today: date) -> dict[str, Any]:
     return result
 
 
-async def _live(virtual: VirtualTime, pool: Pool, said: Settings, scenario: Scenario, stop: asyncio.Event) -> None:
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a life is played on."""
+
+    virtual: VirtualTime
+    pool: Pool
+    books: Books
+    around: Surroundings
+    task_queue: str
+
+
+async def _live(stage: Stage, scenario: Scenario, stop: asyncio.Event) -> None:
     """Start a life, or go on where an earlier run left it, up to its telling moment."""
-    id_, books = scenario.terms.id, Books(pool)
+    id_, books, virtual, around = scenario.terms.id, stage.books, stage.virtual, stage.around
     policy = load(scenario.policy)
+    around.stand_ins.worlds.script(id_, scenario.world, scenario.terms.customer.timezone)
+    contact = NO_CONTACT
     if await books.view(id_) is None:
-        await load_world(pool, id_, scenario.world)
-    started = await begin(virtual.client, books, said.task_queue, scenario.terms, policy)
+        await load_world(stage.pool, id_, scenario.world)
+        contact = around.stand_ins.contact(scenario.terms)
+    started = await begin(virtual.client, books, stage.task_queue, scenario.terms, policy, contact=contact)
     if started.how == "ended":
         return
     for message in scenario.messages:
@@ -133,9 +161,41 @@ async def _live(virtual: VirtualTime, pool: Pool, said: Settings, scenario: Scen
             continue
         if await virtual.hop(id_, message.at - TIE) is None:
             return
-        await handle_of(virtual.client, id_).signal(message.signal, message.payload)
+        if message.payload.get("channel") == "bank_transfer":
+            await _by_bank(stage, scenario, message, stop)
+        else:
+            await handle_of(virtual.client, id_).signal(message.signal, message.payload)
     if not stop.is_set():
         await virtual.hop(id_, scenario.until - TIE)
+
+
+async def _by_bank(stage: Stage, scenario: Scenario, message: Said, stop: asyncio.Event) -> None:
+    """Pay by a real file: the bank books a transfer and writes a statement, which is found in the watched folder."""
+    id_, currency = scenario.terms.id, scenario.terms.currency
+    paid_before = await _transfers(stage.books, id_)
+    if paid_before:  # by an earlier run
+        return
+    owed = await stage.books.open_invoices(id_)
+    await stage.around.bank.transfer(
+        minor=Money.parse(message.payload["amount"], currency).minor,
+        currency=currency,
+        payer=scenario.terms.customer.name,
+        payer_iban="DE89370400440532013000",
+        reference=creditor_reference(owed[0].number) if owed else "",
+        note=f"client {scenario.terms.customer.client_number}",
+    )
+    await stage.around.bank.end_the_day()
+    async with asyncio.timeout(STATEMENT_SECONDS):
+        while not stop.is_set() and not await _transfers(stage.books, id_):  # noqa: ASYNC110 another task writes
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _transfers(books: Books, id_: str) -> list[Entry]:
+    return [
+        entry
+        for entry in await books.timeline(id_)
+        if entry.what == "payment_received" and entry.fields["channel"] == "bank_transfer"
+    ]
 
 
 async def _known(books: Books, id_: str, message: Said, scenario: Scenario) -> bool:
@@ -157,11 +217,17 @@ async def _print_life(console: Console, books: Books, file: Path) -> None:
         print(line)
 
 
-def _print_ways(console: Console, addresses: Addresses) -> None:
+def _print_ways(console: Console, addresses: Addresses, around: Surroundings) -> None:
     console.print(f"\nTemporal UI: {addresses.ui}/namespaces/default/workflows")
+    for what, url in around.stand_ins.pages.items():
+        console.print(f"Look at {what}: {url}")
+    console.print(f"Put bank statements into {around.statements}", soft_wrap=True)
+    console.print(f"Webhooks come to {around.listening_at}")
+    console.print(f"Who takes what: {chosen(around.settings)}", soft_wrap=True)
     console.print(f"Temporal:    {addresses.temporal}  (temporal workflow list --address {addresses.temporal})")
     console.print("As support:  .venv/bin/python cli.py find")
     console.print("             .venv/bin/python cli.py forecast eve")
+    console.print("             .venv/bin/python cli.py tasks")
     console.print(
         "             .venv/bin/python cli.py reactivate eve --by support:you --reason 'paid, first time'",
         soft_wrap=True,

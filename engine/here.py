@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -16,7 +16,7 @@ from adapters.postgres.pool import Pool, connected
 from domain.published import publish
 from engine.connect import Unreachable, connect
 from policies.load import load, load_file, shipped
-from settings import Settings
+from settings import Settings, built
 
 ADDRESSES = "addresses.json"
 
@@ -28,6 +28,8 @@ class Addresses:
     database_url: str
     temporal: str
     ui: str
+    settings: dict[str, object] = field(default_factory=dict, repr=False)
+    """With what stands in for the parties that were left open, by flat names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ def keep_addresses(settings: Settings, addresses: Addresses) -> None:
     """Let other programs on this machine find the servers; readable by this user only."""
     path = Path(settings.data) / ADDRESSES
     path.touch(mode=0o600)
-    said = {"database_url": addresses.database_url, "temporal": addresses.temporal, "ui": addresses.ui}
-    path.write_text(json.dumps(said), encoding="utf-8")
+    path.write_text(json.dumps(asdict(addresses)), encoding="utf-8")
 
 
 def known_addresses(settings: Settings) -> Addresses | None:
@@ -86,4 +87,6 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
                 "PERENNIAL_DATABASE_URL."
             ) from None
         client = await connect(here.temporal if local and here else None)
+        if local and here and here.settings:
+            settings = built(here.settings)
         yield Desk(client, pool, Books(pool), settings, local)

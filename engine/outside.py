@@ -19,7 +19,7 @@ from adapters.gateways.paypal import PayPalGateway
 from adapters.gateways.stripe import StripeGateway
 from adapters.mail.house import BankAccount, House
 from adapters.mail.smtp import Security, SmtpMailer
-from adapters.platform.webhooks import PlatformWebhooks
+from adapters.platform.webhooks import TOLD_BY_DEFAULT, PlatformWebhooks
 from adapters.postgres.agency import AgencyCases
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool
@@ -29,22 +29,7 @@ from adapters.simulated.mailbox import Mailbox
 from adapters.simulated.platform import SimulatedPlatform
 from settings import InvalidSettings, Settings
 
-EVENTS = frozenset(
-    {
-        "standing",
-        "invoice_issued",
-        "payment_received",
-        "payment_reversed",
-        "cancelled",
-        "invoice_voided",
-        "termination_charge",
-        "collections_placed",
-        "collections_recalled",
-        "written_off",
-        "ended",
-    }
-)
-"""What the platform hears of, beside its commands, where nothing else is set: two of these in a healthy month."""
+AFTER_THE_END = frozenset({"refused", "repeated", "unapplied"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +68,15 @@ def events_of(settings: Settings) -> frozenset[str]:
     if settings.platform != "webhooks":
         return frozenset()
     said = settings.webhooks.events
-    return EVENTS if said == "default" else frozenset(each.strip() for each in said.split(",") if each.strip())
+    if said == "default":
+        return TOLD_BY_DEFAULT
+    events = frozenset(each.strip() for each in said.split(",") if each.strip())
+    if events & AFTER_THE_END:
+        raise InvalidSettings(
+            f"webhooks_events: {', '.join(sorted(events & AFTER_THE_END))}: written after an end, too, when nobody is "
+            "left to tell of it; expected other kinds of entries"
+        )
+    return events
 
 
 def chosen(settings: Settings) -> str:

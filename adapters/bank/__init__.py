@@ -1,0 +1,1 @@
+"""Bank statements: files read into incoming transfers."""

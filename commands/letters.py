@@ -1,0 +1,102 @@
+"""Dead letters: what a party has read and will never take as it is, and what has been waiting for a party."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from adapters.postgres.dead_letters import DeadLetter, DeadLetters, Outcome, ReplayRefused, Stuck, UnknownDeadLetter
+from commands.desk import AsJson, By, Reason, print_json, with_desk
+from engine.crew import deliveries_of
+from engine.dead_letters import replay as replay_one
+from engine.here import Desk
+from engine.outside import reached
+from engine.speak import MessageRefused
+
+app = typer.Typer()
+
+Key = Annotated[str, typer.Argument(help="The letter's key, as `dead-letters` lists it.")]
+
+
+@app.command("dead-letters")
+def dead_letters(
+    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """What a party will never take as it is: mend the cause, then replay or discard it."""
+
+    async def run(at: Desk) -> list[DeadLetter]:
+        return list(await DeadLetters(at.pool).listed(id_, limit))
+
+    found = with_desk(run)
+    if as_json:
+        print_json([asdict(letter) for letter in found])
+        return
+    for letter in found:
+        print(f"{letter.key}  {letter.party}: {letter.what}, decided {letter.at:%Y-%m-%d}, {letter.attempts} tries")
+        print(f"        {letter.error}")
+    print(f"{len(found)} dead letters")
+
+
+@app.command()
+def stuck(limit: Annotated[int, typer.Option(min=1, max=1000)] = 100, as_json: AsJson = False) -> None:
+    """What a party has not acknowledged yet; Temporal tries it again by itself."""
+
+    async def run(at: Desk) -> list[Stuck]:
+        return list(await DeadLetters(at.pool).stuck(limit))
+
+    found = with_desk(run)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        print(f"{one.key}  {one.party}: {one.what}, {one.attempts} tries, {one.waiting} in its line")
+        print(f"        {one.error}")
+    print(f"{len(found)} waiting")
+
+
+@app.command()
+def replay(key: Key, by: By, reason: Reason) -> None:
+    """Send a dead letter once more, now; what is not taken is the dead letter again that it was."""
+
+    async def run(at: Desk) -> Outcome:
+        try:
+            async with reached(at.settings, at.pool) as outside:
+                deliveries = deliveries_of(at.client, outside)
+                return await replay_one(DeadLetters(at.pool), deliveries, key, by=by, reason=reason)
+        except (UnknownDeadLetter, ReplayRefused, ValueError) as error:
+            raise MessageRefused(str(error)) from None
+
+    outcome = with_desk(run)
+    print(outcome.state if not outcome.error else f"{outcome.state}: {outcome.error}")
+
+
+@app.command()
+def discard(key: Key, by: By, reason: Reason) -> None:
+    """Let a dead letter go: it is not to be told any more."""
+
+    async def run(at: Desk) -> DeadLetter:
+        try:
+            return await DeadLetters(at.pool).discard(key, by=by, reason=reason)
+        except (UnknownDeadLetter, ReplayRefused, ValueError) as error:
+            raise MessageRefused(str(error)) from None
+
+    letter = with_desk(run)
+    print(f"discarded {letter.key}")
+
+
+@app.command()
+def deliver(id_: Annotated[str, typer.Argument(help="The subscription's id.")]) -> None:
+    """Tell every party what is still pending of a subscription, once and now: for what nobody comes for any more."""
+
+    async def run(at: Desk) -> dict[str, str]:
+        async with reached(at.settings, at.pool) as outside:
+            return await deliveries_of(at.client, outside).deliver(id_)
+
+    left = with_desk(run)
+    for party, why in left.items():
+        print(f"{party}: {why}")
+    print("nothing is left" if not left else f"{len(left)} parties have something left")
