@@ -152,7 +152,9 @@ async def take_pictures(folder: Path, found: list[Page]) -> None:
                 suffix = ".dark" if scheme == "dark" else ""
                 picture = folder / f"{page.name}{suffix}.png"
                 await screen.screenshot(path=picture, full_page=True)
-                Image.open(picture).convert("RGB").quantize(COLOURS).save(picture, optimize=True)
+                Image.open(picture).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(
+                    picture, optimize=True
+                )
         await browser.close()
 
 

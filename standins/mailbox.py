@@ -37,7 +37,7 @@ iframe { display: block; width: 100%; height: 75vh; border: 0; }
 _LIST = """{% extends "layout" %}{% block main %}
 <h1>Mailbox</h1>
 <p class="soft">{{ mails | length }} caught, newest first. Nothing here was sent to anybody.</p>
-{% if mails %}<div class="card"><table><tr><th>Subject</th><th>To</th><th>When</th></tr>
+{% if mails %}<div class="card"><table><tr><th>Subject</th><th>To</th><th>When, UTC</th></tr>
 {% for mail in mails %}<tr><td class="subject"><a href="/mails/{{ mail.number }}">{{ mail.message["Subject"] }}</a></td>
 <td>{{ mail.message["To"] }}</td><td class="at">{{ mail.at.strftime("%Y-%m-%d %H:%M:%S") }}</td></tr>{% endfor %}
 </table></div>{% else %}<p>No mail yet.</p>{% endif %}
