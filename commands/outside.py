@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+import settings
+from adapters.mail import check
 from adapters.postgres.outside import Task
-from commands.desk import AsJson, By, Id, Reason, fail, known, print_json, with_desk
+from commands.desk import AsJson, By, Id, Reason, fail, known, leave, print_json, with_desk
 from domain.opening import ROLES, InvalidTerms, Reader, read_vaulted
 from engine.here import Desk
+from engine.outside import house_and_templates
 from engine.speak import MessageRefused, tell
 
 app = typer.Typer()
@@ -49,6 +52,21 @@ def task_done(
 
     with_desk(run)
     print("done")
+
+
+@app.command("check-templates")
+def check_templates() -> None:
+    """Render every mail in every language with the settings' house and templates, and list what is wrong."""
+    try:
+        said = settings.load()
+        found = check.check_templates(*house_and_templates(said))
+    except (settings.InvalidSettings, ValueError) as error:
+        fail(str(error), 2)
+    for fault in found:
+        print(fault)
+    print(f"{len(found)} faults")
+    if found:
+        leave(1)
 
 
 @app.command()

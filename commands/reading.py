@@ -10,11 +10,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from adapters.postgres.outside import Task
 from commands.desk import AsJson, Id, fail, known, leave, print_json, print_told, with_desk
 from domain.effects import View
 from domain.money import decimal_text
 from domain.policy import Standing
 from domain.run import Told
+from domain.subscription import Invoice
 from domain.timeline import as_data, as_lines, as_list, local_text
 from engine.here import Desk
 
@@ -55,13 +57,20 @@ def find(
 def show(id_: Id, as_json: AsJson = False) -> None:
     """How one subscription stands: money, what comes next, what support should look at."""
 
-    async def run(at: Desk) -> tuple[View, dict[str, int], list[Any]]:
+    async def run(at: Desk) -> tuple[View, dict[str, int], list[Invoice], list[Task]]:
         view = await known(at, id_)
-        return view, await at.books.balances(id_), [i for i in await at.books.invoices(id_) if i.open_minor]
+        return view, await at.books.balances(id_), await at.books.open_invoices(id_), await at.books.tasks(id_)
 
-    view, balances, invoices = with_desk(run)
+    view, balances, invoices, tasks = with_desk(run)
     if as_json:
-        print_json(_view(view) | {"balances_minor": balances, "open_invoices": [i.number for i in invoices]})
+        print_json(
+            _view(view)
+            | {
+                "balances_minor": balances,
+                "open_invoices": [i.number for i in invoices],
+                "tasks": [t.id for t in tasks],
+            }
+        )
         return
 
     def money(minor: int) -> str:
@@ -78,6 +87,8 @@ def show(id_: Id, as_json: AsJson = False) -> None:
         table.add_row("next", f"{local_text(view.next_at, view.timezone)}  {view.next_what}")
     for remark in view.attention:
         table.add_row("attention", remark)
+    for task in tasks:
+        table.add_row(f"task {task.id}", f"{task.kind}: {task.text}")
     Console().print(table)
 
 

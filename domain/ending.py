@@ -141,8 +141,14 @@ def _close_access(turn: Turn, by: str, *, mail: bool) -> None:
         access.block(turn, command, access.UNPAID)
         if command == ending.deletes_data:
             turn.change(data_deleted=True)
-    if mail:
-        turn.mail(ending.mail)
+    ended = turn.state.ended
+    if mail and ended is not None:
+        turn.mail(
+            ending.mail,
+            by=ended.by,
+            effective_on=ended.effective_on.isoformat(),
+            retroactive="yes" if ended.retroactive else "no",
+        )
 
 
 def _void_after(turn: Turn, effective_on: date) -> None:

@@ -33,7 +33,10 @@ class Vaulted:
     """Stripe's customer (`cus_...`); empty where the gateway needs none."""
     method: str = field(repr=False)
     """Stripe's payment method (`pm_...`), PayPal's vault id."""
-    state: Literal["usable", "expired", "removed"] = "usable"
+    state: Literal["usable", "expired", "removed", "refused"] = "usable"
+    """As the gateway has told. `refused`: it was declined for a hard reason, and is not asked for again."""
+    reason: str = ""
+    """Of `refused`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,13 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
         case "declined":
             _declined(turn, invoice, round_, method, event.reason, event.at)
             _next_charge(turn, event.at)
+        case "not_found" if pending.minor > invoice.open_minor and not _long_absent(pending, event.at):
+            # A request may still be on its way, and under another key nothing would keep it from being paid beside.
+            absent_since = pending.absent_since or event.at
+            later = replace(pending, absent_since=absent_since, look_up_at=event.at + LOOK_UP_AGAIN)
+            turn.keep(replace(invoice, unresolved=later))
+            turn.change(round=replace(round_, stuck=True))
+            _finish(turn, event.at)
         case "not_found" if pending.minor > invoice.open_minor:
             # It never arrived, and money came meanwhile: what is left is another debt, under another key.
             turn.keep(replace(invoice, unresolved=None))
@@ -99,7 +106,7 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             _next_charge(turn, event.at)
         case "not_found" if pending.looked_up == 0:
             # It never arrived: the same key may be asked once more, and can still not be charged twice.
-            turn.keep(replace(invoice, unresolved=replace(pending, looked_up=1)))
+            turn.keep(replace(invoice, unresolved=replace(pending, looked_up=1, absent_since=None)))
             _charge(turn, invoice, role, method, pending.charge_key, pending.minor, round_.at)
         case _:
             later = replace(pending, looked_up=0, look_up_at=event.at + LOOK_UP_AGAIN)
@@ -107,6 +114,11 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             turn.remark(f"the outcome of charge {pending.charge_key} is unknown; it is looked up again by itself")
             turn.change(round=replace(round_, stuck=True))
             _finish(turn, event.at)
+
+
+def _long_absent(pending: Unresolved, now: datetime) -> bool:
+    """Whether the gateway has known nothing of a charge for so long that no request for it can be on its way."""
+    return pending.absent_since is not None and now - pending.absent_since >= LOOK_UP_AGAIN
 
 
 def _asked(turn: Turn) -> tuple[Invoice, Round, Role, MethodKind] | None:

@@ -85,6 +85,8 @@ class Unresolved:
     asked_at: datetime
     look_up_at: datetime
     looked_up: int = 0
+    absent_since: datetime | None = None
+    """When the gateway first said, after the latest ask, that it knows of no such charge."""
 
 
 @dataclass(frozen=True, slots=True)

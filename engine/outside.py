@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +15,7 @@ from adapters.agency.csv_drop import CsvDrop
 from adapters.agency.debitura import DebituraAgency
 from adapters.agency.debitura_api import DebituraApi
 from adapters.gateways.by_method import ByMethod, OneGateway
+from adapters.gateways.hard_declines import NeverAgain
 from adapters.gateways.paypal import PayPalGateway
 from adapters.gateways.stripe import StripeGateway
 from adapters.mail.house import BankAccount, House
@@ -105,39 +106,43 @@ def _gateway(settings: Settings, books: Books, pool: Pool, stack: AsyncExitStack
         stripe = settings.stripe
         at_stripe = StripeGateway(stripe.api_key, vault=books, references=books, api_url=stripe.api_url or None)
         stack.push_async_callback(at_stripe.close)
-        cards = at_stripe
+        cards = NeverAgain(at_stripe, books)
     if settings.wallets == "paypal":
         paypal = settings.paypal
         at_paypal = PayPalGateway(
             paypal.client_id, paypal.client_secret, vault=books, references=books, api_url=paypal.api_url
         )
         stack.push_async_callback(at_paypal.close)
-        wallets = at_paypal
+        wallets = NeverAgain(at_paypal, books)
     return ByMethod({"card": cards, "paypal": wallets})
 
 
 def _mailer(settings: Settings, pool: Pool) -> Mailer:
     if settings.mails != "smtp":
         return Mailbox(pool)
-    smtp, house = settings.smtp, settings.house
-    said = {
-        name: getattr(house, name)
-        for name in ("name", "contact", "pay_url", "account_holder", "iban", "bic", "postal_address")
-    }
+    smtp = settings.smtp
     try:
+        house, houses, templates = house_and_templates(settings)
         return SmtpMailer(
             smtp.host,
             smtp.port,
             sender=smtp.sender,
-            house=_house(said),
-            houses=_tenants(house.tenants),
+            house=house,
+            houses=houses,
             username=smtp.user,
             password=smtp.password,
             security=cast(Security, smtp.security),  # one of its words: settings.CHOICES
-            templates=Path(house.templates) if house.templates else None,
+            templates=templates,
         )
     except ValueError as error:
         raise _Unusable("mails", str(error)) from None
+
+
+def house_and_templates(settings: Settings) -> tuple[House, Mapping[str, House], Path | None]:
+    """Who writes: the house, its tenants' houses, and the folder of templates of its own. Raises ValueError."""
+    house = settings.house
+    said = {each.name: getattr(house, each.name) for each in fields(house)}
+    return _house(said), _tenants(house.tenants), Path(house.templates) if house.templates else None
 
 
 def _house(said: Mapping[str, str]) -> House:

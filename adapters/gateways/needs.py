@@ -20,6 +20,13 @@ class Vault(Protocol):
     ) -> Sequence[Holder]: ...
 
 
+class Refusals(Protocol):
+    """Which methods were declined for good."""
+
+    async def vaulted(self, subscription_id: str, role: Role) -> Vaulted | None: ...
+    async def refuse_vaulted(self, gateway: str, method: str, reason: str) -> None: ...
+
+
 class References(Protocol):
     """The gateway's own name for each charge, kept before any money can move under it.
 

@@ -1,4 +1,4 @@
-"""Why Stripe declined, in our own reasons, and what each reason means for the next attempt.
+"""Why Stripe declined, in our own reasons; what each means for the next attempt is said in domain/declines.py.
 
 Our reasons are Stripe's decline codes (https://docs.stripe.com/declines/codes); what its advice codes say on top
 (https://docs.stripe.com/declines/card#retrying-issuer-declines) is folded into the reason, because a reason is all that
@@ -8,44 +8,13 @@ the rest of the program sees.
 from __future__ import annotations
 
 import re
-from typing import Literal
 
-Kind = Literal["hard", "soft", "customer", "later"]
-"""hard: never ask this method again. soft: another day may do. customer: only the customer can help. later: a fault
-on the way, the same charge may well pass soon."""
+from domain.declines import KINDS, kind_of
 
 NO_METHOD = "no_such_payment_method"  # ours: nothing is vaulted, or Stripe no longer has it
 UNSAID = "generic_decline"
 
-_CODES: dict[Kind, str] = {
-    "hard": """
-        card_not_supported do_not_try_again expired_card fraudulent incorrect_number invalid_account invalid_number
-        account_closed lost_card merchant_blacklist no_such_payment_method pickup_card restricted_card
-        revocation_of_all_authorizations revocation_of_authorization stolen_card stop_payment_order testmode_decline
-    """,
-    "soft": """
-        card_velocity_exceeded do_not_honor duplicate_transaction generic_decline insufficient_funds invalid_amount
-        no_action_taken withdrawal_count_limit_exceeded
-    """,
-    "customer": """
-        authentication_not_handled authentication_required call_issuer confirm_card_data currency_not_supported
-        incorrect_address incorrect_cvc incorrect_pin incorrect_zip invalid_cvc invalid_expiry_month invalid_expiry_year
-        invalid_pin mobile_device_authentication_required new_account_information_available not_permitted
-        offline_pin_required online_or_offline_pin_required pin_try_exceeded security_violation service_not_allowed
-        transaction_not_allowed
-    """,
-    "later": "approve_with_id issuer_not_available processing_error reenter_transaction try_again_later",
-}
-
-KINDS: dict[str, Kind] = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
-"""Every reason that Stripe documents and those that advice is folded into, with what it means."""
-
 _WORD = re.compile(r"[a-z][a-z_]{2,59}")
-
-
-def kind_of(reason: str) -> Kind:
-    """What a reason means; one that nobody has classed is `soft`."""
-    return KINDS.get(reason, "soft")
 
 
 def reason_of(code: str | None, decline_code: str | None = None, advice_code: str | None = None) -> str:

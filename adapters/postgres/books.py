@@ -148,6 +148,11 @@ class Books:
         async with self._pool.acquire() as connection, connection.transaction():
             return await outside.mark_vaulted(connection, gateway, method, state)
 
+    async def refuse_vaulted(self, gateway: str, method: str, reason: str) -> None:
+        """Note that a method was declined for a hard reason: it is not asked for again until it is replaced."""
+        async with self._pool.acquire() as connection:
+            await outside.refuse_vaulted(connection, gateway, method, reason)
+
     async def remember(self, charge_key: str, gateway: str, reference: str, *, subscription_id: str) -> str:
         """Keep the gateway's name for a charge; gives the one that is kept, which is the first."""
         async with self._pool.acquire() as connection, connection.transaction():
@@ -259,6 +264,7 @@ class Books:
             entry = LedgerEntry(f"unapplied/{money_id}/{state}", at, f"unapplied money {state}", postings, by, reason)
             owner = row["subscription_id"] if row["source"].startswith("subscription/") else None
             await batches.write_ledger(connection, [entry], owner, row["currency"])
+            await outside.close_task(connection, row["reference"], by, f"{state}: {reason}")
 
     # Reading
 

@@ -39,8 +39,8 @@ async def keep_vaulted(connection: Connection, subscription_id: str, role: Role,
     await connection.execute(
         "insert into payment_method (subscription_id, role, gateway, payer, method, state)"
         " values ($1, $2, $3, $4, $5, $6) on conflict (subscription_id, role) do update set"
-        " (gateway, payer, method, state, updated_at) ="
-        " (excluded.gateway, excluded.payer, excluded.method, excluded.state, now())",
+        " (gateway, payer, method, state, reason, updated_at) ="
+        " (excluded.gateway, excluded.payer, excluded.method, excluded.state, '', now())",
         subscription_id,
         role,
         method.gateway,
@@ -53,7 +53,7 @@ async def keep_vaulted(connection: Connection, subscription_id: str, role: Role,
 async def vaulted(connection: Connection, subscription_id: str, role: Role) -> Vaulted | None:
     """How a subscription pays in a role; None where nothing is kept."""
     row = await connection.fetchrow(
-        "select gateway, payer, method, state from payment_method where subscription_id = $1 and role = $2",
+        "select gateway, payer, method, state, reason from payment_method where subscription_id = $1 and role = $2",
         subscription_id,
         role,
     )
@@ -87,12 +87,23 @@ async def mark_vaulted(
 ) -> list[Holder]:
     """Note how a vaulted method stands at its gateway; gives whose it is."""
     await connection.execute(
-        "update payment_method set state = $3, updated_at = now() where gateway = $1 and method = $2",
+        "update payment_method set state = $3, reason = '', updated_at = now() where gateway = $1 and method = $2",
         gateway,
         method,
         state,
     )
     return await holders_of(connection, gateway, method)
+
+
+async def refuse_vaulted(connection: Connection, gateway: str, method: str, reason: str) -> None:
+    """Note that a method was declined for a hard reason: it is not asked for again until it is replaced."""
+    await connection.execute(
+        "update payment_method set state = 'refused', reason = $3, updated_at = now()"
+        " where gateway = $1 and method = $2",
+        gateway,
+        method,
+        reason,
+    )
 
 
 async def remember(connection: Connection, charge_key: str, gateway: str, reference: str, subscription_id: str) -> str:
@@ -179,6 +190,16 @@ async def tasks(connection: Connection, subscription_id: str | None, limit: int)
         min(limit, TASKS_LIMIT),
     )
     return [Task(**dict(row)) for row in rows]
+
+
+async def close_task(connection: Connection, key: str, by: str, reason: str) -> None:
+    """Close the task that was asked under a key, where it is open: what it asked for has been done."""
+    await connection.execute(
+        "update support_task set (done_by, done_reason, done_at) = ($2, $3, now()) where key = $1 and done_at is null",
+        key,
+        by,
+        reason,
+    )
 
 
 async def task_done(connection: Connection, task_id: int, by: str, reason: str) -> bool:

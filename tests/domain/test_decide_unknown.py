@@ -169,3 +169,24 @@ def test_a_free_plan_asks_the_gateway_for_nothing(policy: str) -> None:
     assert life.gateway.asked == []
     assert {entry.what for entry in life.entries} == {"invoice_issued"}
     assert life.state.standing == "active"
+
+
+def test_what_a_part_payment_left_is_charged_under_another_key_only_once_nothing_can_be_on_its_way() -> None:
+    """A slow request that arrives after the first look must not be paid beside the charge for the rest."""
+    life = begins("photo-monthly", silent(1, NEVER_ARRIVED)).play("2026-01-15T00:05")
+    life.tell("2026-01-15T00:10", "payment-received", amount="20.00", channel="bank_transfer", reference="r-1")
+    life.play("2026-01-15T00:29")
+    assert [(c.charge_key, c.minor) for c in life.gateway.asked] == [("s-1-0001/1/primary", 4900)]
+    life.play("2026-01-15T00:31")
+    assert [(c.charge_key, c.minor) for c in life.gateway.asked[1:]] == [("s-1-0001/2/primary", 2900)]
+    assert life.state.open_minor == 0
+
+
+def test_a_slow_request_that_arrives_between_the_two_looks_is_found_and_nothing_else_is_charged() -> None:
+    life = begins("photo-monthly", silent(1, NEVER_ARRIVED)).play("2026-01-15T00:05")
+    life.tell("2026-01-15T00:10", "payment-received", amount="20.00", channel="bank_transfer", reference="r-1")
+    life.play("2026-01-15T00:20")
+    life.gateway.fates["s-1-0001/1/primary"] = APPROVED
+    life.play("2026-01-16")
+    assert len(life.gateway.asked) == 1
+    assert life.state.credit_minor == 2000

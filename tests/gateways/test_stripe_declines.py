@@ -2,8 +2,8 @@
 
 import pytest
 
-from adapters.gateways.stripe_declines import KINDS, kind_of, reason_of
-from domain.declines import HARD
+from adapters.gateways.stripe_declines import reason_of
+from domain.declines import HARD, KINDS, kind_of
 from standins.stripe_cards import DECLINE_CODES
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.mail.check import check_templates
-from adapters.mail.render import TemplateFault, Templates
+from adapters.mail.render import SHIPPED, TemplateFault, Templates
 from adapters.mail.words import Block, UnreadableWords, read_words
 from domain.letters import Letter
 from tests.mail.letters import HOUSE, letter
@@ -46,7 +46,7 @@ def test_a_single_file_may_be_replaced_and_the_rest_stays(tmp_path: Path) -> Non
     put(
         tmp_path,
         "acme/en/_labels.txt",
-        Path("adapters/mail/templates/en/_labels.txt").read_text().replace("Pay now", "Settle"),
+        (SHIPPED / "en" / "_labels.txt").read_text(encoding="utf-8").replace("Pay now", "Settle"),
     )
     mail = Templates(HOUSE, overrides=tmp_path).render(letter(tenant="acme"))
     assert "Settle" in mail.html

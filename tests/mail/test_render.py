@@ -21,7 +21,7 @@ from domain.money import Money
 from domain.scenario import read_scenario
 from tests.mail.letters import HOUSE, INVOICE, letter
 
-SCENARIOS = Path("examples/scenarios")
+SCENARIOS = Path(__file__).parents[2] / "examples" / "scenarios"
 LANGUAGES = ("en", "de")
 TEMPLATES = sorted(file.stem for file in (SHIPPED / "en").glob("*.words") if not file.stem.startswith("_"))
 SPEC = {

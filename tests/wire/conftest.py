@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from engine.stage import Stage, stage
+from tests.wire.lives_on_the_wire import Town
+from tests.wire.lives_on_the_wire import town as a_town
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +14,19 @@ async def wired() -> AsyncIterator[Stage]:
     """Servers, a worker and stand-ins for all parties, for the session."""
     async with stage(world="wire") as parts:
         yield parts
+
+
+@pytest.fixture(scope="session")
+async def town_of_the_session() -> AsyncIterator[Town]:
+    """Servers, a worker, stand-ins and doors, for the session."""
+    async with a_town() as parts:
+        yield parts
+
+
+@pytest.fixture
+async def town(town_of_the_session: Town) -> AsyncIterator[Town]:
+    """The session's town, in which nothing is broken; what a test has broken is mended after it."""
+    town_of_the_session.mended()
+    yield town_of_the_session
+    town_of_the_session.mended()
+    await town_of_the_session.quiet()

@@ -13,7 +13,8 @@ create table payment_method (        -- tokens of what gateways keep for us; nev
   gateway         text not null,
   payer           text not null,
   method          text not null,
-  state           text not null default 'usable' check (state in ('usable', 'expired', 'removed')),
+  state           text not null default 'usable' check (state in ('usable', 'expired', 'removed', 'refused')),
+  reason          text not null default '',  -- of a hard decline: the method is not asked for again
   updated_at      timestamptz not null default now(),
   primary key (subscription_id, role)
 );

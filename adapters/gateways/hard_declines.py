@@ -1,0 +1,40 @@
+"""A method that was declined for good is not asked for again: the networks fine those who try, and nothing comes of it.
+
+The subscription still has its attempt and hears the same decline, so that its ladder goes on as the policy says; only
+the gateway is left alone, until the customer brings another method or the gateway says that this one works again.
+"""
+
+from __future__ import annotations
+
+from adapters.gateways.by_method import OneGateway
+from adapters.gateways.needs import Refusals
+from domain.declines import kind_of
+from domain.effects import Charge
+from domain.gateways import GatewayAnswer
+from domain.subscription import MethodKind
+
+
+class NeverAgain:
+    """A gateway that remembers hard declines (domain/declines.py) by the vaulted method they were given for.
+
+    Raises what the gateway raises. A look-up always asks: it is about a charge that was made.
+    """
+
+    def __init__(self, gateway: OneGateway, refusals: Refusals) -> None:
+        self._gateway = gateway
+        self._refusals = refusals
+
+    async def charge(self, charge: Charge, *, subscription_id: str, timezone: str) -> GatewayAnswer:
+        """Take the money, or decline: without asking where this method was declined for good before."""
+        method = await self._refusals.vaulted(subscription_id, charge.role)
+        if method is not None and method.state == "refused":
+            return GatewayAnswer("declined", method.reason)
+        answer = await self._gateway.charge(charge, subscription_id=subscription_id, timezone=timezone)
+        hard = answer.outcome == "declined" and kind_of(answer.reason) == "hard"
+        if hard and method is not None and method.state == "usable":
+            await self._refusals.refuse_vaulted(method.gateway, method.method, answer.reason or "")
+        return answer
+
+    async def look_up(self, charge_key: str, *, subscription_id: str, method: MethodKind) -> GatewayAnswer:
+        """What became of a charge, by its key."""
+        return await self._gateway.look_up(charge_key, subscription_id=subscription_id, method=method)
