@@ -12,7 +12,9 @@ RUN pip install --no-cache-dir --disable-pip-version-check --only-binary :all: -
 COPY . .
 
 # No root, and no place to write to: what a worker must keep is in PostgreSQL and in Temporal.
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin perennial
+# But for the folder of bank statements, which a volume takes its owner from.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin perennial && \
+    mkdir /statements && chown perennial /statements
 USER perennial
 
 CMD ["python", "worker.py"]

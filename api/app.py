@@ -120,7 +120,8 @@ def where(error: BaseException) -> str:
 
 
 def _no(status: int, why: str) -> Response:
-    return JSONResponse({"error": f"{why}. Nothing was taken in and no money moved."}, status_code=status)
+    said = why if why.endswith(".") else f"{why}. Nothing was taken in and no money moved."
+    return JSONResponse({"error": said}, status_code=status)
 
 
 def _again(why: str) -> Response:

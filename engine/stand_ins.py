@@ -17,6 +17,7 @@ from domain.gateways import Vaulted
 from domain.opening import Contact, Terms
 from domain.subscription import MethodKind, Role
 from settings import Debitura, House, Listen, PayPal, Settings, Smtp, Stripe, Webhooks
+from standins.charges import Shown, charges_page
 from standins.debitura import DebituraStandIn
 from standins.mail import MailCatcher
 from standins.mailbox import mailbox
@@ -63,6 +64,33 @@ class StandIns:
             return Vaulted("paypal", "", self.paypal.vault_test_wallet())
         return None
 
+    def charges(self) -> list[Shown]:
+        """What the gateways that stand in have in their books, each in its order."""
+        taken = self.stripe.charges() if self.stripe else []
+        captured = self.paypal.captures() if self.paypal else []
+        return [
+            *(
+                Shown(
+                    "Stripe",
+                    one.id,
+                    one.metadata.get("charge_key", ""),
+                    f"{one.amount} {one.currency.upper()} (smallest unit)",
+                    f"declined: {one.decline_code}" if not one.approved else _given_back(one.refunded),
+                )
+                for one in taken
+            ),
+            *(
+                Shown(
+                    "PayPal",
+                    str(one["id"]),
+                    str(one.get("invoice_id", "")),
+                    f"{one['amount']['value']} {one['amount']['currency_code']}",
+                    str(one["status"]).lower(),
+                )
+                for one in captured
+            ),
+        ]
+
     def contact(self, terms: Terms) -> Contact:
         """What a platform would say beside the terms: each of their methods vaulted."""
         methods: dict[Role, MethodKind | None] = {"primary": terms.primary, "secondary": terms.secondary}
@@ -94,6 +122,9 @@ async def standing_in(
             settings = await _stripe(settings, parties, shelf("stripe"), doors, stack)
         if not settings.wallets:
             settings = await _paypal(settings, parties, shelf("paypal"), doors, stack)
+        if parties.stripe or parties.paypal:
+            page = charges_page(parties.charges)
+            parties.pages["what the gateways took"] = await stack.enter_async_context(served(page))
         if not settings.mails:
             settings = await _mail(settings, parties, shelf("mail"), stack)
         if not settings.platform:
@@ -105,6 +136,10 @@ async def standing_in(
         if not settings.agency:
             settings = await _debitura(settings, parties, shelf("debitura"), doors, stack)
         yield replace(settings, listen=Listen(settings.listen.host, settings.listen.port, TOKEN)), parties
+
+
+def _given_back(minor: int) -> str:
+    return f"approved, {minor} given back" if minor else "approved"
 
 
 async def _stripe(settings: Settings, parties: StandIns, shelf: Shelf, doors: str, stack: AsyncExitStack) -> Settings:
