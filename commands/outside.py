@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import settings
+from adapters.agency.csv_returns import UnreadableFile, read_agency_file
 from adapters.mail import check
+from adapters.mail.bounces import take_in_bounce
+from adapters.postgres.agency import AgencyCases
+from adapters.postgres.mail import BounceBook
 from adapters.postgres.outside import Task
+from api.inbound import Outcome
 from commands.desk import AsJson, By, Id, Reason, fail, known, leave, print_json, with_desk
 from domain.opening import ROLES, InvalidTerms, Reader, read_vaulted
+from engine.doors import doors
 from engine.here import Desk
 from engine.outside import house_and_templates
 from engine.speak import MessageRefused, tell
@@ -67,6 +75,44 @@ def check_templates() -> None:
     print(f"{len(found)} faults")
     if found:
         leave(1)
+
+
+@app.command()
+def bounce(
+    file: Annotated[Path, typer.Argument(help="The mail that came back, as it came (RFC 3464); - for standard input.")],
+) -> None:
+    """Record a mail that came back: what a mail server pipes returned mails into."""
+    data = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
+
+    async def run(at: Desk) -> str:
+        return await take_in_bounce(data, BounceBook(at.pool), at.books.ask_support)
+
+    print(with_desk(run))
+
+
+@app.command("import-agency-file")
+def import_agency_file(
+    file: Annotated[Path, typer.Argument(help="CSV from an agency that takes files: payments, and cases given up.")],
+) -> None:
+    """Take in what an agency sends back as a file; the same file again is no harm."""
+    data = _read(file)
+
+    async def run(at: Desk) -> Outcome:
+        async with doors(at.settings, at.client, at.pool, at.books) as opened:
+            return await opened.inbound.take(await read_agency_file(data, cases=AgencyCases(at.pool)))
+
+    try:
+        done = with_desk(run)
+    except UnreadableFile as error:
+        fail(f"{file}: {error}", 2)
+    print(f"{done.taken_in} taken in, {done.known} known already, {done.too_early} too early: send those again later")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fail(f"{file}: cannot be read: {error.strerror}", 2)
 
 
 @app.command()

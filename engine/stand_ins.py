@@ -13,7 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from adapters.gateways.stripe_amounts import from_stripe
 from domain.gateways import Vaulted
+from domain.money import decimal_text
 from domain.opening import Contact, Terms
 from domain.subscription import MethodKind, Role
 from settings import Debitura, House, Listen, PayPal, Settings, Smtp, Stripe, Webhooks
@@ -23,7 +25,7 @@ from standins.mail import MailCatcher
 from standins.mailbox import mailbox
 from standins.paypal import CLIENT_ID, CLIENT_SECRET, PayPalStandIn
 from standins.platform import PATH, PlatformStandIn
-from standins.stripe import API_KEY, StripeStandIn
+from standins.stripe import API_KEY, StripeStandIn, Taken
 from standins.wire import Shelf, served
 from standins.world import ScriptedWorlds
 
@@ -74,7 +76,7 @@ class StandIns:
                     "Stripe",
                     one.id,
                     one.metadata.get("charge_key", ""),
-                    f"{one.amount} {one.currency.upper()} (smallest unit)",
+                    f"{_decimal(one)} {one.currency.upper()}",
                     f"declined: {one.decline_code}" if not one.approved else _given_back(one.refunded),
                 )
                 for one in taken
@@ -136,6 +138,11 @@ async def standing_in(
         if not settings.agency:
             settings = await _debitura(settings, parties, shelf("debitura"), doors, stack)
         yield replace(settings, listen=Listen(settings.listen.host, settings.listen.port, TOKEN)), parties
+
+
+def _decimal(taken: Taken) -> str:
+    currency = taken.currency.upper()
+    return decimal_text(from_stripe(taken.amount, currency), currency)
 
 
 def _given_back(minor: int) -> str:

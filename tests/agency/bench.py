@@ -16,7 +16,8 @@ from tests.contracts.agency import Break, Where
 
 KEY = "a-secret-key"
 SENDER = "billing@example.com"
-PATIENCE_SECONDS = 0.25  # of the client; a slow answer takes twice that
+PATIENT_SECONDS = 20.0  # of the adapter: a busy machine is no slow party
+IMPATIENT_SECONDS = 0.5  # of the adapter that meets a slow party, which takes three times as long
 
 _AT: dict[Where, str] = {
     "look_up": r"GET /cases/by-creditor-reference/",
@@ -53,7 +54,9 @@ class DebituraBench:
             case "server_error":
                 self.party.wire.break_(at, "status", status=500, times=times)
             case "slow":
-                self.party.wire.break_(at, "slow", seconds=2 * PATIENCE_SECONDS, times=times)
+                self.api = self._api(KEY, self.url, IMPATIENT_SECONDS)
+                self.agency = self.over(self.api)
+                self.party.wire.break_(at, "slow", seconds=3 * IMPATIENT_SECONDS, times=times)
             case _:
                 self.party.wire.break_(at, how, times=times)
 
@@ -77,8 +80,8 @@ class DebituraBench:
     def secrets(self) -> Sequence[str]:
         return (KEY, "an-expired-key")
 
-    def _api(self, key: str, url: str) -> DebituraApi:
-        api = DebituraApi(key, url=url, timeout_seconds=PATIENCE_SECONDS)
+    def _api(self, key: str, url: str, patience: float = PATIENT_SECONDS) -> DebituraApi:
+        api = DebituraApi(key, url=url, timeout_seconds=patience)
         self.apis.append(api)
         return api
 

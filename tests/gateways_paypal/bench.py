@@ -20,7 +20,8 @@ from standins.wire import Shelf, served
 from standins.world import ScriptedWorlds
 from tests.contracts.gateway import SUBSCRIPTION, ZONE, Break, Where
 
-PATIENCE_SECONDS = 0.25  # of the adapter; a slow answer takes twice as long
+PATIENT_SECONDS = 20.0  # of the adapter: a busy machine is no slow party
+IMPATIENT_SECONDS = 0.5  # of the adapter that meets a slow party, which takes three times as long
 WHERE: dict[Where, str] = {
     "money": r"POST /v2/checkout/orders/\w+/capture",
     "before_money": r"POST /v2/checkout/orders$",
@@ -42,7 +43,7 @@ class PayPalBench:
         self.gateway = self.adapter()
 
     def adapter(
-        self, url: str | None = None, secret: str = CLIENT_SECRET, *, patience: float = PATIENCE_SECONDS
+        self, url: str | None = None, secret: str = CLIENT_SECRET, *, patience: float = PATIENT_SECONDS
     ) -> PayPalGateway:
         gateway = PayPalGateway(
             CLIENT_ID,
@@ -64,7 +65,7 @@ class PayPalBench:
             references=self.books,
             views=self.books,
             api_url=self.url,
-            timeout_seconds=PATIENCE_SECONDS,
+            timeout_seconds=PATIENT_SECONDS,
         )
         self._open.push_async_callback(webhooks.close)
         return webhooks
@@ -88,7 +89,8 @@ class PayPalBench:
             case "server_error":
                 self.paypal.wire.break_(WHERE[where], "status", times=times, status=503)
             case "slow":
-                self.paypal.wire.break_(WHERE[where], "slow", times=times, seconds=2 * PATIENCE_SECONDS)
+                self.gateway = self.adapter(patience=IMPATIENT_SECONDS)
+                self.paypal.wire.break_(WHERE[where], "slow", times=times, seconds=3 * IMPATIENT_SECONDS)
             case _:
                 self.paypal.wire.break_(WHERE[where], how, times=times)
 

@@ -55,7 +55,7 @@ SLOW_SECONDS = 2 * GATEWAY_SECONDS
 
 @dataclass(slots=True)
 class Strait:
-    """The only way from the doors to the database; closed, it lets nobody through and drops who is on it."""
+    """The only way to a server that is away while it is closed: nobody gets through, and who is on it is dropped."""
 
     host: str
     port: int
@@ -110,7 +110,9 @@ class Town:
     doors: Doors
     url: str
     """Where the doors listen."""
-    strait: Strait
+    to_database: Strait
+    """The doors' way; the worker has its own."""
+    to_mail_server: Strait
     http: httpx.AsyncClient
 
     @property
@@ -144,11 +146,11 @@ class Town:
         return self.parties.debitura
 
     def mended(self) -> None:
-        """Every fault that was scripted and not met is forgotten, and the way to the database is open."""
+        """Every fault that was scripted and not met is forgotten, and every way is open."""
         for wire in (self.stripe.wire, self.paypal.wire, self.platform.wire, self.debitura.wire):
             wire.faults.clear()
         self.mail.faults.clear()
-        self.strait.open = True
+        self.to_database.open = self.to_mail_server.open = True
 
     def vault(self, method: MethodKind, card: str = "pm_card_visa") -> Vaulted:
         """A method at its gateway; `card` is one of Stripe's test cards."""
@@ -179,18 +181,21 @@ async def town() -> AsyncIterator[Town]:
         client = await connect(server.address, "default")
         port = usable_port(None)
         said, parties = await stack.enter_async_context(standing_in(Settings(), doors=f"http://127.0.0.1:{port}"))
+        to_mail_server = Strait(said.smtp.host, said.smtp.port)
+        post = await stack.enter_async_context(to_mail_server.serving())
+        said = replace(said, smtp=replace(said.smtp, port=post))
         outside = await stack.enter_async_context(reached(said, pool))
         outside = replace(outside, gateway=_impatient(said, outside.books, stack))
         await stack.enter_async_context(crew(client, outside, TASK_QUEUE))
         there = urlsplit(dsn)
-        strait = Strait(there.hostname or "", there.port or 0)
-        through = await stack.enter_async_context(strait.serving())
+        to_database = Strait(there.hostname or "", there.port or 0)
+        through = await stack.enter_async_context(to_database.serving())
         at_doors: Pool = await stack.enter_async_context(connected(dsn.replace(f":{there.port}/", f":{through}/")))
         opened = await stack.enter_async_context(doors(said, client, at_doors, Books(at_doors, events_of(said))))
         url = await stack.enter_async_context(listening(opened.web, "127.0.0.1", port))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE))
         stage = Stage(client, pool, outside.books, server.address, dsn, parties)
-        yield Town(stage, said, outside, opened, url, strait, http)
+        yield Town(stage, said, outside, opened, url, to_database, to_mail_server, http)
 
 
 def _impatient(said: Settings, books: Books, stack: AsyncExitStack) -> ByMethod:

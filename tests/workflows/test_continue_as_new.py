@@ -224,7 +224,7 @@ async def test_a_dead_mailbox_never_holds_up_a_lock_or_an_unlock(live: Begin) ->
     await refuse(life.stage.pool, "mail", life.id, 0)
     await life.until("2026-01-18T01:05")
     late = [letter.template for letter in await mailbox.letters(life.id)]
-    assert late == ["payment_declined", "account_locked", "account_unlocked"]
+    assert late == ["payment_declined", "account_unlocked"]  # nobody is told of a lock that is no more
 
 
 async def test_an_ended_subscription_stays_open_until_everyone_has_been_told(live: Begin) -> None:
