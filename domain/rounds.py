@@ -85,6 +85,7 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
         return
     invoice, round_, role, method = this
     pending = this[0].unresolved
+    turn.drop(_unknown(pending))
     match event.outcome:
         case "approved":
             _approved(turn, invoice, pending.charge_key, method, pending.minor)
@@ -97,6 +98,7 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             absent_since = pending.absent_since or event.at
             later = replace(pending, absent_since=absent_since, look_up_at=event.at + LOOK_UP_AGAIN)
             turn.keep(replace(invoice, unresolved=later))
+            turn.remark(_unknown(pending))
             turn.change(round=replace(round_, stuck=True))
             _finish(turn, event.at)
         case "not_found" if pending.minor > invoice.open_minor:
@@ -111,9 +113,14 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
         case _:
             later = replace(pending, looked_up=0, look_up_at=event.at + LOOK_UP_AGAIN)
             turn.keep(replace(invoice, unresolved=later))
-            turn.remark(f"the outcome of charge {pending.charge_key} is unknown; it is looked up again by itself")
+            turn.remark(_unknown(pending))
             turn.change(round=replace(round_, stuck=True))
             _finish(turn, event.at)
+
+
+def _unknown(pending: Unresolved) -> str:
+    """What support reads while nobody knows what became of a charge."""
+    return f"the outcome of charge {pending.charge_key} is unknown; it is looked up again by itself"
 
 
 def _long_absent(pending: Unresolved, now: datetime) -> bool:

@@ -99,6 +99,11 @@ class Turn:
         kept = tuple(r for r in self.state.attention if r != text)[-(ATTENTION_LIMIT - 1) :]
         self.change(attention=(*kept, text))
 
+    def drop(self, text: str) -> None:
+        """Take a remark back: what it was about is over."""
+        if text in self.state.attention:
+            self.change(attention=tuple(r for r in self.state.attention if r != text))
+
     def keep(self, invoice: Invoice) -> None:
         """Put an invoice back into the state (or take it out where nothing is owed of it) and into the books.
 

@@ -190,3 +190,12 @@ def test_a_slow_request_that_arrives_between_the_two_looks_is_found_and_nothing_
     life.play("2026-01-16")
     assert len(life.gateway.asked) == 1
     assert life.state.credit_minor == 2000
+
+
+def test_support_is_not_asked_any_more_once_the_outcome_is_known() -> None:
+    life = begins("photo-monthly", silent(3, APPROVED)).play("2026-01-15T00:20")
+    assert life.state.attention == (
+        "the outcome of charge s-1-0001/1/primary is unknown; it is looked up again by itself",
+    )
+    life.play("2026-01-15T01:00")
+    assert life.state.attention == ()
