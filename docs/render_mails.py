@@ -62,6 +62,8 @@ LIVES: tuple[tuple[str, dict[str, str]], ...] = (
     ("money-reversal-fresh-grace", {}),
     ("monthly-cancel-at-period-end", {"subscription_cancelled": "by-customer"}),
     ("annual-weekly-round-dates", {}),
+    ("annual-weekly-round-pays", {}),
+    ("annual-reversed-instalment", {}),
     ("annual-delinquent-at-billing-instant", {}),
     ("hosting-card-added-before-the-due-date", {}),
     ("hosting-new-customer-full-ladder", {}),
