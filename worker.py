@@ -27,6 +27,8 @@ async def work(said: settings.Settings) -> None:
     database_url = said.database_url or (here.database_url if here else "")
     if not database_url:
         raise Unreachable("no database is configured. Set PERENNIAL_DATABASE_URL, or start `make run`.")
+    if here and here.settings:  # a second worker beside `make run` reaches the same parties
+        said = settings.built(here.settings)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
