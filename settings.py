@@ -48,6 +48,8 @@ class PayPal:
     api_url: str = "https://api-m.paypal.com"
     webhook_id: str = ""
     """The id of the webhook that points to /webhooks/paypal."""
+    usage_pattern: str = "SUBSCRIPTION_PREPAID"
+    """SUBSCRIPTION_PREPAID or SUBSCRIPTION_POSTPAID: as was said when the wallets were vaulted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "agency": ("", "debitura", "files", "simulated"),
     "smtp_security": ("starttls", "tls", "none"),
     "debitura_cases": ("real", "test"),
+    "paypal_usage_pattern": ("SUBSCRIPTION_PREPAID", "SUBSCRIPTION_POSTPAID"),
 }
 
 NEEDED: dict[tuple[str, str], tuple[str, ...]] = {

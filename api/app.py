@@ -7,6 +7,7 @@ again", or says plainly why that would be of no use.
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
@@ -73,7 +74,8 @@ def app(doors: Doors, *, uploads: dict[str, Upload], token: str) -> Starlette:
         take = uploads.get(request.path_params["kind"])
         if take is None:
             return _no(404, f"nothing of that kind is taken; expected one of {', '.join(sorted(uploads)) or 'none'}")
-        if not token or not hmac.compare_digest(request.headers.get("authorization", ""), f"Bearer {token}"):
+        given = request.headers.get("authorization", "").encode("latin-1")
+        if not token or not hmac.compare_digest(given, f"Bearer {token}".encode()):
             return _no(401, "expected the bearer token of setting listen_token")
         body = await _body(request, UPLOAD_BYTES)
         if body is None:
@@ -86,7 +88,7 @@ def app(doors: Doors, *, uploads: dict[str, Upload], token: str) -> Starlette:
             log.error("an upload could not be taken in: %s", where(error))
             return _again(f"it could not be taken in now ({type(error).__name__}); send it again, nothing counts twice")
         said = asdict(done) if is_dataclass(done) and not isinstance(done, type) else {"done": str(done)}
-        return JSONResponse(said)
+        return Response(json.dumps(said, default=str), media_type="application/json")  # dates in ISO
 
     return Starlette(
         routes=[

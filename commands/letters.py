@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from adapters.postgres.bank import BankBooks
 from adapters.postgres.dead_letters import DeadLetter, DeadLetters, Outcome, ReplayRefused, Stuck, UnknownDeadLetter
+from adapters.postgres.outside import WaitingReport
 from commands.desk import AsJson, By, Reason, print_json, with_desk
 from engine.crew import deliveries_of
 from engine.dead_letters import replay as replay_one
@@ -43,19 +46,27 @@ def dead_letters(
 
 @app.command()
 def stuck(limit: Annotated[int, typer.Option(min=1, max=1000)] = 100, as_json: AsJson = False) -> None:
-    """What a party has not acknowledged yet; Temporal tries it again by itself."""
+    """What waits: for a party to acknowledge it, for a report's payment, for a bank file to be imported to its end."""
 
-    async def run(at: Desk) -> list[Stuck]:
-        return list(await DeadLetters(at.pool).stuck(limit))
+    async def run(at: Desk) -> tuple[list[Stuck], list[WaitingReport], list[str]]:
+        letters = list(await DeadLetters(at.pool).stuck(limit))
+        return letters, await at.books.waiting_reports(limit), await BankBooks(at.pool).undone(datetime.now(UTC), limit)
 
-    found = with_desk(run)
+    letters, reports, files = with_desk(run)
     if as_json:
-        print_json([asdict(one) for one in found])
+        print_json(
+            {"letters": [asdict(one) for one in letters], "reports": [asdict(one) for one in reports], "files": files}
+        )
         return
-    for one in found:
+    for one in letters:
         print(f"{one.key}  {one.party}: {one.what}, {one.attempts} tries, {one.waiting} in its line")
         print(f"        {one.error}")
-    print(f"{len(found)} waiting")
+    for report in reports:
+        about = report.subscription_id or "no subscription"
+        print(f"{report.source} {report.id}  {report.what} of {about}, heard {report.times} times, not taken in yet")
+    for file in files:
+        print(f"{file}: its import was cut off; import it again")
+    print(f"{len(letters) + len(reports) + len(files)} waiting")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from adapters.postgres.unapplied import Money
 from commands.desk import AsJson, Id, fail, known, print_json, with_desk
 from domain.money import decimal_text
 from domain.run import Answer
-from engine.bank import Imported
+from engine.bank import CutOff, Imported
 from engine.doors import Bank
 from engine.here import Desk
 from engine.speak import MessageRefused, ask
@@ -36,6 +36,8 @@ def import_statement(
         done = with_desk(run)
     except (BadStatement, OSError) as error:
         fail(str(error), 2)
+    except CutOff as error:
+        fail(str(error), 1)
     if as_json:
         print_json([asdict(one) for one in done])
         return

@@ -108,6 +108,22 @@ def import_agency_file(
     print(f"{done.taken_in} taken in, {done.known} known already, {done.too_early} too early: send those again later")
 
 
+@app.command("sweep-agency")
+def sweep_agency() -> None:
+    """Ask Debitura about every open case: what its webhooks told already counts once, what they lost is made up for."""
+
+    async def run(at: Desk) -> tuple[int, int, int]:
+        async with doors(at.settings, at.client, at.pool, at.books) as opened:
+            if opened.debitura is None:
+                raise MessageRefused("no agency with an API is configured (debitura_webhook_secret); nothing was asked")
+            cases = await AgencyCases(at.pool).open_cases("debitura")
+            outcomes = [await opened.inbound.take(await opened.debitura.sweep(case)) for case in cases]
+            return len(cases), sum(one.taken_in for one in outcomes), sum(one.known for one in outcomes)
+
+    cases, taken_in, known_before = with_desk(run)
+    print(f"{cases} open cases: {taken_in} reports taken in, {known_before} known already")
+
+
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()

@@ -53,6 +53,9 @@ def _say(signal: str) -> Callable[..., None]:
         parameters.append((name, Annotated[list[str] if listed else str, typer.Option(help=_HELP.get(name))], ...))
     if signal == "payment-received":
         parameters.append(("invoice", Annotated[str | None, typer.Option(help="pay this one first")], None))
+    if signal == "payment-method-updated":
+        state = Annotated[str | None, typer.Option(help="usable, expired or removed")]
+        parameters.append(("state", state, None))
     parameters += [
         ("message_id", Annotated[str | None, typer.Option("--id", help="said again under it, it does nothing")], None),
         ("at", Annotated[str | None, typer.Option(help="when it happened, the customer's local time")], None),

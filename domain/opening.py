@@ -62,7 +62,7 @@ class Contact:
     """Whose brand this is sold under; chooses the mails' templates."""
     phone: str = ""
     address: dict[str, str] = field(default_factory=dict)
-    """`street`, `postal_code`, `city`, `country` (ISO 3166-1 alpha-2); all four, or none."""
+    """`street`, `postal_code`, `city`, `country` (ISO 3166-1 alpha-2), or nothing; in the USA also `state`."""
     vault: dict[Role, Vaulted] = field(default_factory=dict)
     """The payment methods that gateways keep, by role."""
 
@@ -74,6 +74,8 @@ def read_contact(said: object) -> Contact:
     if top.has("address"):
         where = top.reader("address")
         address = {name: where.text(name) for name in ("street", "postal_code", "city", "country")}
+        if where.has("state"):
+            address["state"] = where.text("state")
         where.done()
     vault: dict[Role, Vaulted] = {}
     if top.has("vault"):

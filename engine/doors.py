@@ -37,6 +37,8 @@ class Doors:
     web: Starlette
     inbound: Inbound
     bank: Bank
+    debitura: DebituraWebhooks | None
+    """Which can also ask for what its webhooks should have said."""
 
 
 class Speaks:
@@ -74,6 +76,7 @@ async def doors(settings: Settings, client: Client, pool: Pool, books: Books) ->
     async with AsyncExitStack() as stack:
         cases = AgencyCases(pool)
         readers: dict[str, Reader] = {}
+        debitura: DebituraWebhooks | None = None
         if settings.stripe.webhook_secret:
             readers["stripe"] = StripeWebhooks(settings.stripe.webhook_secret, vault=books, references=books)
         if settings.paypal.webhook_id:
@@ -93,9 +96,10 @@ async def doors(settings: Settings, client: Client, pool: Pool, books: Books) ->
             api = DebituraApi(settings.debitura.api_key, url=settings.debitura.api_url)
             stack.push_async_callback(api.close)
             try:
-                readers["debitura"] = DebituraWebhooks(settings.debitura.webhook_secret, api=api, cases=cases)
+                debitura = DebituraWebhooks(settings.debitura.webhook_secret, api=api, cases=cases)
             except ValueError as error:
                 raise InvalidSettings(f"debitura_webhook_secret: {error}. Nothing was started.") from None
+            readers["debitura"] = debitura
         inbound = Inbound(books, Speaks(client, books), readers)
         bank, bounces = Bank(client, books, pool), BounceBook(pool)
 
@@ -115,4 +119,4 @@ async def doors(settings: Settings, client: Client, pool: Pool, books: Books) ->
                 raise Refused(str(error)) from None
 
         uploads: dict[str, Upload] = {"statements": statement, "bounces": bounce, "agency": agency_file}
-        yield Doors(app(inbound, uploads=uploads, token=settings.listen.token), inbound, bank)
+        yield Doors(app(inbound, uploads=uploads, token=settings.listen.token), inbound, bank, debitura)

@@ -16,7 +16,7 @@ from adapters.agency.debitura import DebituraAgency
 from adapters.agency.debitura_api import DebituraApi
 from adapters.gateways.by_method import ByMethod, OneGateway
 from adapters.gateways.hard_declines import NeverAgain
-from adapters.gateways.paypal import PayPalGateway
+from adapters.gateways.paypal import PayPalGateway, UsagePattern
 from adapters.gateways.stripe import StripeGateway
 from adapters.mail.house import BankAccount, House
 from adapters.mail.smtp import Security, SmtpMailer
@@ -110,7 +110,12 @@ def _gateway(settings: Settings, books: Books, pool: Pool, stack: AsyncExitStack
     if settings.wallets == "paypal":
         paypal = settings.paypal
         at_paypal = PayPalGateway(
-            paypal.client_id, paypal.client_secret, vault=books, references=books, api_url=paypal.api_url
+            paypal.client_id,
+            paypal.client_secret,
+            vault=books,
+            references=books,
+            api_url=paypal.api_url,
+            usage_pattern=cast(UsagePattern, paypal.usage_pattern),  # one of its words: settings.CHOICES
         )
         stack.push_async_callback(at_paypal.close)
         wallets = NeverAgain(at_paypal, books)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from adapters.agency.debitura_webhooks import EVENTS
 from adapters.gateways.stripe_amounts import from_stripe
 from domain.gateways import Vaulted
 from domain.money import decimal_text
@@ -195,10 +196,7 @@ async def _debitura(settings: Settings, parties: StandIns, shelf: Shelf, doors: 
 async def _subscribe(api_url: str, key: str, to: str) -> str:
     """Register our endpoint at the agency as its API documents; gives the secret that it shows once."""
     async with httpx.AsyncClient(base_url=api_url, headers={"XApiKey": key}) as client:
-        answer = await client.post("/webhooks", json={"url": to, "events": EVERY_EVENT, "isTestMode": True})
+        answer = await client.post("/webhooks", json={"url": to, "events": list(EVENTS), "isTestMode": True})
         answer.raise_for_status()
         secret: str = answer.json()["secret"]
         return secret
-
-
-EVERY_EVENT = ["case.created", "case.updated", "case.closed", "payment.created", "chat.created"]

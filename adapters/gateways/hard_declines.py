@@ -17,7 +17,8 @@ from domain.subscription import MethodKind
 class NeverAgain:
     """A gateway that remembers hard declines (domain/declines.py) by the vaulted method they were given for.
 
-    Raises what the gateway raises. A look-up always asks: it is about a charge that was made.
+    Raises what the gateway raises. A look-up always asks: it is about a charge that was made, perhaps with a method
+    that has been replaced since; so a hard decline that only a look-up brings to light is remembered at the next charge.
     """
 
     def __init__(self, gateway: OneGateway, refusals: Refusals) -> None:
@@ -31,7 +32,7 @@ class NeverAgain:
             return GatewayAnswer("declined", method.reason)
         answer = await self._gateway.charge(charge, subscription_id=subscription_id, timezone=timezone)
         hard = answer.outcome == "declined" and kind_of(answer.reason) == "hard"
-        if hard and method is not None and method.state == "usable":
+        if hard and method is not None:
             await self._refusals.refuse_vaulted(method.gateway, method.method, answer.reason or "")
         return answer
 

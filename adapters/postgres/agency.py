@@ -69,6 +69,17 @@ class AgencyCases:
                 invoice,
             )
 
+    async def open_cases(self, agency: AgencyName, limit: int = 1000) -> list[AgencyCase]:
+        """Cases that are not closed, the oldest first; at most `limit`."""
+        async with self._pool.acquire() as connection:
+            keys = await connection.fetch(
+                "select placement_key from agency_case where agency = $1 and closed_as is null order by seq limit $2",
+                agency,
+                limit,
+            )
+        found = [await self.of_placement(row["placement_key"]) for row in keys]
+        return [case for case in found if case is not None]
+
     async def open_beside(self, case: AgencyCase) -> int:
         """How many other cases of the subscription have not been closed."""
         async with self._pool.acquire() as connection:

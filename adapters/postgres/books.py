@@ -9,7 +9,7 @@ from typing import Literal
 
 from adapters.postgres import audit, batches, outbox, outside, payments, subscriptions, unapplied
 from adapters.postgres.audit import Difference
-from adapters.postgres.outside import SeenReport, Task
+from adapters.postgres.outside import SeenReport, Task, WaitingReport
 from adapters.postgres.payments import Attempt
 from adapters.postgres.pool import Pool
 from adapters.postgres.unapplied import Money
@@ -177,6 +177,11 @@ class Books:
         """Note that a report has had its effect."""
         async with self._pool.acquire() as connection:
             await outside.report_taken_in(connection, source, report_id, note)
+
+    async def waiting_reports(self, limit: int = 100) -> list[WaitingReport]:
+        """What has been reported and has had no effect yet, oldest first."""
+        async with self._pool.acquire() as connection:
+            return await outside.waiting_reports(connection, limit)
 
     async def ask_support(self, key: str, subscription_id: str | None, kind: str, text: str) -> None:
         """Ask a person to look at something; asked again under the same key, it is asked once."""

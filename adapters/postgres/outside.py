@@ -27,6 +27,18 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingReport:
+    """What a party has reported, so many times, and what has had no effect yet: it is asked to send it again."""
+
+    source: str
+    id: str
+    what: str
+    subscription_id: str | None
+    times: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SeenReport:
     """`taken_in`: it has had its effect, nothing is left to do. `known_for`: since it was first heard of."""
 
@@ -167,6 +179,16 @@ async def report_taken_in(connection: Connection, source: str, report_id: str, n
         report_id,
         note,
     )
+
+
+async def waiting_reports(connection: Connection, limit: int) -> list[WaitingReport]:
+    """Reports that have been seen and not taken in, oldest first; at most `limit` (1 to 1000)."""
+    rows = await connection.fetch(
+        "select source, id, what, subscription_id, times, received_at from report where state = 'seen'"
+        " order by received_at, source, id limit $1",
+        min(limit, TASKS_LIMIT),
+    )
+    return [WaitingReport(**dict(row)) for row in rows]
 
 
 async def ask_support(connection: Connection, key: str, subscription_id: str | None, kind: str, text: str) -> None:

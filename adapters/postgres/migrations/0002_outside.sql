@@ -46,6 +46,7 @@ create table report (                -- what outside parties have told us, once 
   check ((state = 'taken_in') = (taken_in_at is not null))
 );
 create index report_by_subscription on report (subscription_id, received_at);
+create index report_waiting on report (received_at) where state = 'seen';
 
 create table support_task (          -- what a person has to look at, beside what a subscription's own page says
   id              bigint primary key generated always as identity,
