@@ -18,7 +18,7 @@ class NeverAgain:
     """A gateway that remembers hard declines (domain/declines.py) by the vaulted method they were given for.
 
     Raises what the gateway raises. A look-up always asks: it is about a charge that was made, perhaps with a method
-    that has been replaced since; so a hard decline that only a look-up brings to light is remembered at the next charge.
+    that has been replaced since. So a hard decline that only a look-up brings to light is remembered at the next one.
     """
 
     def __init__(self, gateway: OneGateway, refusals: Refusals) -> None:
