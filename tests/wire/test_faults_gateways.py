@@ -143,7 +143,6 @@ async def test_what_the_gateway_cannot_tell_for_hours_is_seen_by_support_and_cos
     assert [await life.charges(), life.mails()] == [["unknown"], []]
 
 
-@pytest.mark.xfail(reason="a remark about an unknown charge outlives the charge where nothing was past due", strict=True)
 async def test_support_is_not_asked_any_more_about_a_charge_whose_outcome_is_known(town: Town) -> None:
     _break(town, "card", "take", "500", A_WHILE)
     life = await begun_in(town, "photo-monthly", _id("remark"))

@@ -66,9 +66,10 @@ async def test_a_platform_that_breaks_for_a_while_is_told_everything_once(
 async def test_a_platform_that_is_away_from_lock_to_unlock_gets_both_in_their_order(
     town: Town, kind: FaultKind
 ) -> None:
-    town.platform.wire.break_(HOOK, kind, times=FOR_GOOD)
     life = await _declined(town)
-    await life.until("2026-01-20T12:00")
+    await life.until("2026-01-17T23:00")
+    town.platform.wire.break_(HOOK, kind, times=FOR_GOOD)
+    await life.until("2026-01-18T03:00")
     assert "not yet delivered: platform" in (await life.metadata()).current_details
     await _paid(life)
     assert (await life.state()).standing == "active"
@@ -78,7 +79,7 @@ async def test_a_platform_that_is_away_from_lock_to_unlock_gets_both_in_their_or
         "account_unlocked",
     ]
     town.mended()
-    await life.until("2026-01-21T12:00")
+    await life.until("2026-01-18T12:00")
     await _in_order_and_once(life)
 
 
