@@ -162,7 +162,7 @@ class Deliveries:
                 left[party] = "not its turn"
                 continue
             ready = [tiding for tiding in waiting if _ready(tiding, now)]
-            failure = await self._tell(subscription_id, ready, seconds)
+            failure = await self._tell(subscription_id, ready, seconds, now)
             if failure is not None:
                 left[party] = failure
             elif len(ready) < len(waiting):
@@ -188,7 +188,9 @@ class Deliveries:
             )
         return Delivered()
 
-    async def _tell(self, subscription_id: str, waiting: Sequence[Tiding], seconds: float) -> str | None:
+    async def _tell(
+        self, subscription_id: str, waiting: Sequence[Tiding], seconds: float, now: datetime | None
+    ) -> str | None:
         """Tell one party in order; gives why it stopped, or None where everything was told."""
         until = asyncio.get_running_loop().time() + seconds
         for tiding in waiting:
@@ -199,12 +201,13 @@ class Deliveries:
                 continue
             try:
                 async with asyncio.timeout_at(until):
-                    await self._send(subscription_id, tiding, place)
+                    await self._send(subscription_id, tiding, place, now)
             except DeliveryRefused as refusal:
-                await self._outbox.mark_refused(tiding.key, _text(refusal))
+                # asked first: whoever is killed in between asks again, and nobody is asked twice under one key
                 await self._outbox.ask_support(
                     f"refused/{tiding.key}", subscription_id, "dead letter", _dead_letter(tiding, refusal)
                 )
+                await self._outbox.mark_refused(tiding.key, _text(refusal))
             except Exception as error:
                 return await self._failed(tiding.key, error)
             else:
@@ -219,7 +222,7 @@ class Deliveries:
         pending = await self._outbox.pending_tidings(subscription_id)
         return any(tiding.key == key for tidings in pending.values() for tiding in tidings)
 
-    async def _send(self, subscription_id: str, tiding: Tiding, place: int) -> None:
+    async def _send(self, subscription_id: str, tiding: Tiding, place: int, now: datetime | None) -> None:
         match tiding:
             case CommandPlatform(key, command, at, because):
                 await self._platform.command(
@@ -239,7 +242,7 @@ class Deliveries:
             case SendMail(key, template, at, about):
                 to, view = await self._addressee(subscription_id), await self._view(subscription_id)
                 invoices = await self._outbox.open_invoices(subscription_id, about.get("invoice"))
-                await self._mailer.send(Letter(key, template, at, about, to, view, tuple(invoices)))
+                await self._mailer.send(Letter(key, template, at, about, to, view, tuple(invoices), now))
             case PlaceWithAgency(key, _, invoices, at):
                 debtor = await self._addressee(subscription_id)
                 await self._agency.place(

@@ -43,6 +43,7 @@ class AttemptBook(Protocol):
         reason: str | None,
         if_approved: Batch | None = None,
     ) -> Attempt: ...
+    async def note_absent(self, charge_key: str) -> None: ...
     async def attempt(self, charge_key: str) -> Attempt | None: ...
 
 
@@ -101,7 +102,9 @@ class PaymentActivities:
         answer = await self._look_up(key, subscription_id, request.question.method)
         if answer is None:
             return LookUpOutcome("unknown", None, left)
-        if known is not None and answer.outcome != "not_found":
+        if known is not None and answer.outcome == "not_found":
+            await self._books.note_absent(key)
+        elif known is not None and answer.outcome != "not_found":
             await self._books.complete_attempt(key, answer.outcome, answer.reason)
         return LookUpOutcome(answer.outcome, answer.reason, left)
 

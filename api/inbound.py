@@ -26,12 +26,21 @@ class Seen(Protocol):
     def known_for(self) -> timedelta: ...
 
 
+class Attempt(Protocol):
+    """A charge of ours, as our books know it."""
+
+    @property
+    def state(self) -> str: ...
+
+
 class Reports(Protocol):
     """The books, as far as reports need them."""
 
     async def see_report(self, report: Report) -> Seen: ...
-    async def report_taken_in(self, source: str, report_id: str, note: str = "") -> None: ...
+    async def report_taken_in(self, source: str, report_id: str, note: str = "", *, refused: bool = False) -> None: ...
+    async def report_refused(self, source: str, report_id: str) -> bool: ...
     async def payment(self, subscription_id: str, reference: str) -> object | None: ...
+    async def attempt(self, charge_key: str) -> Attempt | None: ...
     async def ask_support(self, key: str, subscription_id: str | None, kind: str, text: str) -> None: ...
 
 
@@ -98,15 +107,30 @@ class Inbound:
         return await self._books.payment(report.subscription_id, report.needs_payment) is None
 
     async def _act(self, report: Report) -> None:
-        note, task = report.note, report.task
+        note, task, refused = report.note, report.task, False
         if report.signal and report.subscription_id is None:
             task = task or f"{report.what} {report.id}: belongs to no subscription of ours"
+        elif report.signal and report.undoes and await self._books.report_refused(report.source, report.undoes):
+            note = f"what it takes back ({report.undoes}) had no effect here"
+            task = task or f"{report.what} {report.id}: {note}, so this has none. Look at both at {report.source}."
+            refused = True
         elif report.signal and report.subscription_id is not None:
             why_not = await self._speaks.tell(report.subscription_id, report.signal, dict(report.payload))
             if why_not is not None:
                 note, task = why_not, task or f"{report.signal} from {report.source} ({report.id}): {why_not}"
+                refused = True
+        if report.settles and await self._was_declined(report.settles):
+            note = note or "paid, though it had been declined to us"
+            task = task or (
+                f"{report.source} was paid for charge {report.settles}, which it had declined to us: the ladder went "
+                "on as if it were unpaid. Give the money back there, or record it with `cli.py payment-received`."
+            )
         if task:
             await self._books.ask_support(
                 f"report/{report.source}/{report.id}", report.subscription_id, report.source, task
             )
-        await self._books.report_taken_in(report.source, report.id, note)
+        await self._books.report_taken_in(report.source, report.id, note, refused=refused)
+
+    async def _was_declined(self, charge_key: str) -> bool:
+        attempt = await self._books.attempt(charge_key)
+        return attempt is not None and attempt.state == "declined"

@@ -42,6 +42,8 @@ class Letter:
     """The subscription as it stands now."""
     invoices: tuple[Invoice, ...]
     """What is open now, and the invoice that `about` names also where it is paid; in order of issue."""
+    sent_at: datetime | None = None
+    """When it goes out (business time, UTC), where that is later than `at`: it waited for its hour."""
 
     @property
     def subscription_id(self) -> str:

@@ -180,9 +180,9 @@ def _received(turn: Turn, message: Message) -> None:
 
 
 def _method_updated(turn: Turn, message: Message) -> None:
-    method = message.text("method")
-    turn.change(**{message.text("role"): method})
-    stands = message.text("state")
+    method, stands = message.text("method"), message.text("state")
+    if not stands:  # else it says how the method stands that the gateway knows, which may not be the one paid by now
+        turn.change(**{message.text("role"): method})
     unusable = stands in ("expired", "removed")
     turn.say(
         "payment_method_updated", role=message.text("role"), method=method, **({"state": stands} if stands else {})

@@ -33,8 +33,8 @@ class CutOff(Exception):
 class Speak(Protocol):
     """Says something to a subscription; durable once it returns."""
 
-    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
-        """Raises engine.speak.UnknownSubscription where there is none."""
+    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> bool:
+        """False where it has ended and refused. Raises engine.speak.UnknownSubscription where there is none."""
         ...
 
 
@@ -45,9 +45,9 @@ class Door:
         self._client = client
         self._books = books
 
-    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
+    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> bool:
         """Send a message as a signal; one to a subscription that has ended is refused, and its money kept."""
-        await speak.tell(self._client, self._books, subscription_id, signal, payload)
+        return await speak.tell(self._client, self._books, subscription_id, signal, payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,10 @@ class _Import:
         twin = await self._bank.twin(entry, facts)
         if twin is not None:
             return Decided("proposed", f"probably {twin}, which was reported in another way; nothing was applied")
+        if await self._bank.summed_up(entry):
+            return Decided(
+                "ignored", f"its transfers, of booking {entry.bank_reference}, have been taken in one by one"
+            )
         judged = match(entry, await self._bank.found(entry, clues(entry)))
         match judged.certainty:
             case "certain" if judged.ended:
@@ -244,7 +248,8 @@ class _Import:
         ]
         if not missed:
             return "returned", decided.why
-        why = f"{decided.why}, but of {', '.join(missed)} no payment is known, or only a part came back"
+        why = f"{decided.why}, but of {', '.join(missed)} no payment is known, its subscription has ended, "
+        why += "or only a part came back"
         await self._ask(entry, decided, f"{why}. Find out whose it was, and say `cli.py payment-reversed`.")
         return "proposed", why
 
@@ -274,10 +279,9 @@ class _Import:
             "by": BY,
         }
         try:
-            await self._door.tell(whose, "payment-reversed", payload)
+            return await self._door.tell(whose, "payment-reversed", payload)
         except (speak.UnknownSubscription, speak.MessageRefused):
             return False
-        return True
 
     async def _keep(self, entry: StatementEntry, reference: str, minor: int, client_number: str | None) -> int:
         kept = await self._books.keep_unapplied(

@@ -41,6 +41,9 @@ class Doors:
     """Which can also ask for what its webhooks should have said."""
 
 
+AFTER_THE_END = "the subscription has ended, so it was refused; money that came is kept as unapplied money"
+
+
 class Speaks:
     """Tells by signal, which is durable also while no worker is up."""
 
@@ -51,10 +54,10 @@ class Speaks:
     async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> str | None:
         """None where it was told; else why it never can be."""
         try:
-            await speak.tell(self._client, self._books, subscription_id, signal, payload)
+            heard = await speak.tell(self._client, self._books, subscription_id, signal, payload)
         except (speak.UnknownSubscription, speak.MessageRefused) as error:
             return str(error)
-        return None
+        return None if heard else AFTER_THE_END
 
 
 class Bank:
@@ -78,7 +81,9 @@ async def doors(settings: Settings, client: Client, pool: Pool, books: Books) ->
         readers: dict[str, Reader] = {}
         debitura: DebituraWebhooks | None = None
         if settings.stripe.webhook_secret:
-            readers["stripe"] = StripeWebhooks(settings.stripe.webhook_secret, vault=books, references=books)
+            readers["stripe"] = StripeWebhooks(
+                settings.stripe.webhook_secret, vault=books, references=books, views=books
+            )
         if settings.paypal.webhook_id:
             paypal = settings.paypal
             wallet = PayPalWebhooks(

@@ -31,9 +31,10 @@ class MessageRefused(Exception):
     """The message was refused; the text says why. Nothing was done and no money moved."""
 
 
-async def tell(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
+async def tell(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> bool:
     """Send a message as a signal: durable as soon as this returns, also while no worker is up.
 
+    False where the subscription has ended: the message was refused there, and money kept as unapplied money.
     Raises MessageRefused for a payload that holds a card number: that must not even enter history.
     """
     _no_card_number(signal, payload)
@@ -43,6 +44,8 @@ async def tell(client: Client, books: Books, subscription_id: str, signal: str, 
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
         await after_the_end(books, subscription_id, signal, payload, datetime.now(UTC))
+        return False
+    return True
 
 
 async def ask(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> Answer:

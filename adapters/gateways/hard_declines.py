@@ -10,7 +10,7 @@ from adapters.gateways.by_method import OneGateway
 from adapters.gateways.needs import Refusals
 from domain.declines import kind_of
 from domain.effects import Charge
-from domain.gateways import GatewayAnswer
+from domain.gateways import GatewayAnswer, Vaulted
 from domain.subscription import MethodKind
 
 
@@ -28,13 +28,17 @@ class NeverAgain:
     async def charge(self, charge: Charge, *, subscription_id: str, timezone: str) -> GatewayAnswer:
         """Take the money, or decline: without asking where this method was declined for good before."""
         method = await self._refusals.vaulted(subscription_id, charge.role)
-        if method is not None and method.state == "refused":
+        if method is not None and method.state == "refused" and not await self._begun(charge, method):
             return GatewayAnswer("declined", method.reason)
         answer = await self._gateway.charge(charge, subscription_id=subscription_id, timezone=timezone)
         hard = answer.outcome == "declined" and kind_of(answer.reason) == "hard"
         if hard and method is not None:
             await self._refusals.refuse_vaulted(method.gateway, method.method, answer.reason or "")
         return answer
+
+    async def _begun(self, charge: Charge, method: Vaulted) -> bool:
+        """Whether the gateway was asked for this very charge before: only it can tell what became of that."""
+        return await self._refusals.remembered(charge.charge_key, method.gateway) is not None
 
     async def look_up(self, charge_key: str, *, subscription_id: str, method: MethodKind) -> GatewayAnswer:
         """What became of a charge, by its key."""

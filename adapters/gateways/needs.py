@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Literal, Protocol
 
 from domain.gateways import Holder, KnownCharge, Vaulted
@@ -16,7 +17,11 @@ class Vault(Protocol):
     async def holders_of(self, gateway: str, method: str) -> Sequence[Holder]: ...
     async def holders_of_payer(self, gateway: str, payer: str) -> Sequence[Holder]: ...
     async def mark_vaulted(
-        self, gateway: str, method: str, state: Literal["usable", "expired", "removed"]
+        self,
+        gateway: str,
+        method: str,
+        state: Literal["usable", "expired", "removed"],
+        told_at: datetime | None = None,
     ) -> Sequence[Holder]: ...
 
 
@@ -25,6 +30,7 @@ class Refusals(Protocol):
 
     async def vaulted(self, subscription_id: str, role: Role) -> Vaulted | None: ...
     async def refuse_vaulted(self, gateway: str, method: str, reason: str) -> None: ...
+    async def remembered(self, charge_key: str, gateway: str) -> str | None: ...
 
 
 class References(Protocol):

@@ -136,7 +136,7 @@ class PayPalWebhooks:
         report_id = f"capture/{payment.capture_id}"
         if payment.ours:
             note = "a charge of ours, which counts it itself"
-            return Report(GATEWAY, report_id, what, payment.subscription_id, note=note)
+            return Report(GATEWAY, report_id, what, payment.subscription_id, note=note, settles=payment.reference)
         if payment.subscription_id is None or payment.doubt:
             return _nobody_knows(report_id, what, payment)
         payload: dict[str, object] = {

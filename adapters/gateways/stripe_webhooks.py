@@ -7,11 +7,13 @@ is named for what happened to which thing, not for the event; and what undoes a 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal, Protocol, cast
 
 from adapters.gateways.needs import References, Vault
 from adapters.gateways.stripe_event import StripeEvent, Unclear, read_event
+from domain.effects import View
 from domain.gateways import Holder, Vaulted
 from domain.keys import short_digest
 from domain.reports import Report
@@ -27,23 +29,38 @@ Reports = tuple[Report, ...]
 class Keeps(Protocol):
     """A vault that new methods can be put into; the books in PostgreSQL fit."""
 
-    async def keep_vaulted(self, subscription_id: str, role: Role, method: Vaulted) -> None: ...
+    async def keep_vaulted(
+        self, subscription_id: str, role: Role, method: Vaulted, told_at: datetime | None = None
+    ) -> bool: ...
 
 
 class StripeVault(Vault, Keeps, Protocol):
     """All that webhooks need of the vault."""
 
 
+class Views(Protocol):
+    """Which subscriptions there are, and in which currency."""
+
+    async def view(self, subscription_id: str) -> View | None: ...
+
+
 class StripeWebhooks:
     """Reads webhooks of one endpoint. Safe for concurrent use; it owns no connection."""
 
     def __init__(
-        self, secret: str, *, vault: StripeVault, references: References, tolerance_seconds: int = TOLERANCE_SECONDS
+        self,
+        secret: str,
+        *,
+        vault: StripeVault,
+        references: References,
+        views: Views,
+        tolerance_seconds: int = TOLERANCE_SECONDS,
     ) -> None:
         """`secret` is the endpoint's own signing secret (`whsec_...`)."""
         self._secret = secret
         self._vault = vault
         self._references = references
+        self._views = views
         self._tolerance_seconds = tolerance_seconds
         self._readers: dict[str, Callable[[StripeEvent], Coroutine[None, None, Reports]]] = {
             "payment_intent.succeeded": self._paid,
@@ -90,10 +107,17 @@ class StripeWebhooks:
         reference = event.thing.text("id")
         known = await self._references.charge_of(NAME, reference)
         if event.charge_key or (known is not None and known.charge_key != reference):
-            return (_nothing(event, "own charge: the charge's own answer counts"),)
+            key = known.charge_key if known is not None else event.charge_key
+            return (_nothing(event, "own charge: the charge's own answer counts", settles=key),)
         subscription_id = event.subscription_id
         if subscription_id is None:
             return (_nothing(event, "a payment that names no subscription"),)
+        view, currency = await self._views.view(subscription_id), event.thing.text("currency").upper()
+        if view is None or view.currency != currency:
+            kept = f"the subscription's currency is {view.currency}" if view else "there is no such subscription"
+            task = f"Payment {reference} at Stripe, in {currency}, names subscription {subscription_id}, but {kept}. "
+            task += "It was counted nowhere: give it back there, or record what it is worth."
+            return (_nothing(event, f"paid in {currency}; {kept}", task=task),)
         # kept under its own name, so that its refunds and disputes find the subscription
         await self._references.remember(reference, NAME, reference, subscription_id=subscription_id)
         return (_received(event, reference, subscription_id, event.thing.amount("amount_received"), reference),)
@@ -158,9 +182,10 @@ class StripeWebhooks:
 
     async def _back(self, event: StripeEvent, report_id: str, reference: str, taken: Report) -> Report:
         """The same money received again; it waits for the same payment as the report that took it."""
-        return _received(
+        back = _received(
             event, report_id, cast(str, taken.subscription_id), event.thing.amount(), reference, taken.needs_payment
         )
+        return replace(back, undoes=taken.id)
 
     async def _silent(self, event: StripeEvent, report_id: str, note: str, task: str = "") -> Report:
         payment = event.thing.named("payment_intent")
@@ -180,7 +205,7 @@ class StripeWebhooks:
             return (_nothing(event, "a method that was removed stays removed"),)
         ended = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)  # a card is good through its last month
         state: Literal["usable", "expired"] = "expired" if ended <= event.at else "usable"
-        holders = await self._vault.mark_vaulted(NAME, method, state)
+        holders = await self._vault.mark_vaulted(NAME, method, state, event.at)
         return _each(event, holders, f"{short_digest(method)}/{year}-{month:02d}", state)
 
     async def _method_detached(self, event: StripeEvent) -> Reports:
@@ -209,9 +234,10 @@ class StripeWebhooks:
             raise Unclear("no payment_method, or no customer to charge it by")
         holder = Holder(subscription_id, role)
         if await self._references.charge_of(NAME, id_) is None:  # told again, it must not undo a later change
-            await self._vault.keep_vaulted(subscription_id, role, Vaulted(NAME, payer, method))
+            if not await self._vault.keep_vaulted(subscription_id, role, Vaulted(NAME, payer, method), event.at):
+                return (_nothing(event, "older than what is kept: the customer has set up another method since"),)
             await self._references.remember(f"setup/{id_}", NAME, id_, subscription_id=subscription_id)
-        return (_changed(event, holder, f"setup/{id_}", "usable"),)
+        return (_changed(event, holder, f"setup/{id_}", None),)
 
     async def _is_removed(self, method: str) -> bool:
         """Whether a method was detached: Stripe lets nobody attach it again, so a later update is an older event."""
@@ -222,8 +248,8 @@ class StripeWebhooks:
         return False
 
 
-def _nothing(event: StripeEvent, note: str, task: str = "") -> Report:
-    return Report(NAME, event.id, event.type, event.subscription_id, note=note, task=task)
+def _nothing(event: StripeEvent, note: str, task: str = "", settles: str | None = None) -> Report:
+    return Report(NAME, event.id, event.type, event.subscription_id, note=note, task=task, settles=settles)
 
 
 def _received(
@@ -265,10 +291,11 @@ def _each(
 
 
 def _changed(
-    event: StripeEvent, holder: Holder, report_id: str, state: Literal["usable", "expired", "removed"]
+    event: StripeEvent, holder: Holder, report_id: str, state: Literal["usable", "expired", "removed"] | None
 ) -> Report:
+    """`state` None: a new method, which the subscription pays by from now on; else how the one it has stands."""
     payload: dict[str, object] = {"id": f"{NAME}/{report_id}", "role": holder.role, "method": "card"}
-    if state != "usable":
+    if state is not None:
         payload["state"] = state
     return Report(
         source=NAME,

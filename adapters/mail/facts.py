@@ -97,11 +97,11 @@ def facts_of(letter: Letter, house: House, locale: Locale) -> Facts:
     about = {name: one_line(text, ABOUT_LIMIT) for name, text in letter.about.items()}
     lines = tuple(_line(letter, invoice, locale) for invoice in letter.invoices)
     amount = _amount(about.get("amount"), view.currency)
-    caused_on = local_date(letter.at, view.timezone)
+    said_on = local_date(max(letter.at, letter.sent_at or letter.at), view.timezone)
     next_on, retry_on = (_day(about.get(name), locale) for name in ("next_on", "retry_on"))
-    if next_on and next_on.on <= caused_on:
+    if next_on and next_on.on <= said_on:
         next_on = None
-    if retry_on and (retry_on.on <= caused_on or (next_on and retry_on.on > next_on.on)):
+    if retry_on and (retry_on.on <= said_on or (next_on and retry_on.on > next_on.on)):
         retry_on = None
 
     def total(minor: int) -> Sum:

@@ -113,6 +113,18 @@ class BankBooks:
         async with self._pool.acquire() as connection:
             return await taken_singly(connection, said)
 
+    async def summed_up(self, said: StatementEntry) -> bool:
+        """Whether this is the sum of transfers that were taken in one by one, told as if it were one transfer."""
+        if not said.bank_reference:
+            return False
+        async with self._pool.acquire() as connection:
+            total = await connection.fetchval(
+                "select sum(minor) from bank_entry where account = $1 and group_reference = $2 and kind = 'credit'",
+                said.account,
+                said.bank_reference,
+            )
+        return bool(total is not None and total == said.minor)
+
     async def returned_transfer(self, said: StatementEntry, payer: str) -> str | None:
         """The key of the transfer that a return takes back; None where none fits, or more than one owner's."""
         async with self._pool.acquire() as connection:

@@ -84,6 +84,11 @@ class Books:
         async with self._pool.acquire() as connection, connection.transaction():
             return await payments.complete_attempt(connection, charge_key, state, reason, if_approved, self._events)
 
+    async def note_absent(self, charge_key: str) -> None:
+        """The gateway says that it knows of no such charge; another one may take its place."""
+        async with self._pool.acquire() as connection:
+            await payments.note_absent(connection, charge_key)
+
     async def attempt(self, charge_key: str) -> Attempt | None:
         """What the books know of a charge; None where none was begun under that key."""
         async with self._pool.acquire() as connection:
@@ -121,10 +126,12 @@ class Books:
 
     # The outside: vaulted methods, gateways' references, reports, tasks for support
 
-    async def keep_vaulted(self, subscription_id: str, role: Role, method: Vaulted) -> None:
-        """Keep how a subscription pays in a role; replaces what was kept."""
+    async def keep_vaulted(
+        self, subscription_id: str, role: Role, method: Vaulted, told_at: datetime | None = None
+    ) -> bool:
+        """Keep how a subscription pays in a role; replaces what was kept. False where that is newer than `told_at`."""
         async with self._pool.acquire() as connection:
-            await outside.keep_vaulted(connection, subscription_id, role, method)
+            return await outside.keep_vaulted(connection, subscription_id, role, method, told_at)
 
     async def vaulted(self, subscription_id: str, role: Role) -> Vaulted | None:
         """How a subscription pays in a role; None where nothing is kept."""
@@ -142,11 +149,15 @@ class Books:
             return await outside.holders_of_payer(connection, gateway, payer)
 
     async def mark_vaulted(
-        self, gateway: str, method: str, state: Literal["usable", "expired", "removed"]
+        self,
+        gateway: str,
+        method: str,
+        state: Literal["usable", "expired", "removed"],
+        told_at: datetime | None = None,
     ) -> list[Holder]:
-        """Note how a vaulted method stands at its gateway; gives whose it is."""
+        """Note how a vaulted method stands at its gateway; gives whose it is. What is known from later stays."""
         async with self._pool.acquire() as connection, connection.transaction():
-            return await outside.mark_vaulted(connection, gateway, method, state)
+            return await outside.mark_vaulted(connection, gateway, method, state, told_at)
 
     async def refuse_vaulted(self, gateway: str, method: str, reason: str) -> None:
         """Note that a method was declined for a hard reason: it is not asked for again until it is replaced."""
@@ -173,10 +184,15 @@ class Books:
         async with self._pool.acquire() as connection:
             return await outside.see_report(connection, report)
 
-    async def report_taken_in(self, source: str, report_id: str, note: str = "") -> None:
-        """Note that a report has had its effect."""
+    async def report_taken_in(self, source: str, report_id: str, note: str = "", *, refused: bool = False) -> None:
+        """Note that a report has had its effect; `refused`: that its message was, so that it had none."""
         async with self._pool.acquire() as connection:
-            await outside.report_taken_in(connection, source, report_id, note)
+            await outside.report_taken_in(connection, source, report_id, note, refused=refused)
+
+    async def report_refused(self, source: str, report_id: str) -> bool:
+        """Whether the message of a report was refused."""
+        async with self._pool.acquire() as connection:
+            return await outside.report_refused(connection, source, report_id)
 
     async def waiting_reports(self, limit: int = 100) -> list[WaitingReport]:
         """What has been reported and has had no effect yet, oldest first."""

@@ -46,20 +46,28 @@ class SeenReport:
     known_for: timedelta
 
 
-async def keep_vaulted(connection: Connection, subscription_id: str, role: Role, method: Vaulted) -> None:
-    """Keep how a subscription pays in a role; replaces what was kept."""
-    await connection.execute(
-        "insert into payment_method (subscription_id, role, gateway, payer, method, state)"
-        " values ($1, $2, $3, $4, $5, $6) on conflict (subscription_id, role) do update set"
+async def keep_vaulted(
+    connection: Connection, subscription_id: str, role: Role, method: Vaulted, told_at: datetime | None
+) -> bool:
+    """Keep how a subscription pays in a role; replaces what was kept. False where that is newer than `told_at`.
+
+    `told_at` is when a gateway says that it happened, in whole seconds: webhooks come late and in any order.
+    """
+    kept = await connection.fetchval(
+        "insert into payment_method (subscription_id, role, gateway, payer, method, state, updated_at)"
+        " values ($1, $2, $3, $4, $5, $6, coalesce($7, now())) on conflict (subscription_id, role) do update set"
         " (gateway, payer, method, state, reason, updated_at) ="
-        " (excluded.gateway, excluded.payer, excluded.method, excluded.state, '', now())",
+        " (excluded.gateway, excluded.payer, excluded.method, excluded.state, '', excluded.updated_at)"
+        " where $7::timestamptz is null or date_trunc('second', payment_method.updated_at) <= $7 returning true",
         subscription_id,
         role,
         method.gateway,
         method.payer,
         method.method,
         method.state,
+        told_at,
     )
+    return bool(kept)
 
 
 async def vaulted(connection: Connection, subscription_id: str, role: Role) -> Vaulted | None:
@@ -95,14 +103,21 @@ async def holders_of_payer(connection: Connection, gateway: str, payer: str) -> 
 
 
 async def mark_vaulted(
-    connection: Connection, gateway: str, method: str, state: Literal["usable", "expired", "removed"]
+    connection: Connection,
+    gateway: str,
+    method: str,
+    state: Literal["usable", "expired", "removed"],
+    told_at: datetime | None,
 ) -> list[Holder]:
-    """Note how a vaulted method stands at its gateway; gives whose it is."""
+    """Note how a vaulted method stands at its gateway; gives whose it is. What is known from later stays."""
     await connection.execute(
-        "update payment_method set state = $3, reason = '', updated_at = now() where gateway = $1 and method = $2",
+        "update payment_method set state = $3, reason = '', updated_at = coalesce($4, now())"
+        " where gateway = $1 and method = $2"
+        " and ($4::timestamptz is null or date_trunc('second', updated_at) <= $4)",
         gateway,
         method,
         state,
+        told_at,
     )
     return await holders_of(connection, gateway, method)
 
@@ -170,14 +185,22 @@ async def see_report(connection: Connection, report: Report) -> SeenReport:
     return SeenReport(row["state"] == "taken_in", row["now"] - row["received_at"])
 
 
-async def report_taken_in(connection: Connection, source: str, report_id: str, note: str) -> None:
+async def report_taken_in(connection: Connection, source: str, report_id: str, note: str, *, refused: bool) -> None:
     """Note that a report has had its effect; `note` says what became of it, where that is not what it asked for."""
     await connection.execute(
-        "update report set state = 'taken_in', taken_in_at = now(), note = case when $3 = '' then note else $3 end"
-        " where source = $1 and id = $2 and state = 'seen'",
+        "update report set state = 'taken_in', taken_in_at = now(), refused = $4,"
+        " note = case when $3 = '' then note else $3 end where source = $1 and id = $2 and state = 'seen'",
         source,
         report_id,
         note,
+        refused,
+    )
+
+
+async def report_refused(connection: Connection, source: str, report_id: str) -> bool:
+    """Whether the message of a report was refused, so that it has had no effect."""
+    return bool(
+        await connection.fetchval("select refused from report where source = $1 and id = $2", source, report_id)
     )
 
 

@@ -6,8 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal
 
-import asyncpg
-
 from adapters.postgres import batches
 from adapters.postgres.pool import Connection
 from adapters.postgres.stored import invoice_of
@@ -64,28 +62,16 @@ async def begin_attempt(connection: Connection, charge: Charge, subscription_id:
     Raises AttemptConflict where the key is known with another amount, currency or invoice, and where another charge of
     the same invoice is unresolved. The gateway must not be asked then.
     """
-    try:
-        fresh = await connection.fetchval(
-            "insert into attempt (charge_key, subscription_id, invoice, role, method, minor, currency, state)"
-            " values ($1, $2, $3, $4, $5, $6, $7, 'started') on conflict (charge_key) do nothing returning true",
-            charge.charge_key,
-            subscription_id,
-            charge.invoice,
-            charge.role,
-            charge.method,
-            charge.minor,
-            charge.currency,
-        )
-    except asyncpg.UniqueViolationError:
-        raise AttemptConflict(
-            f"charge {charge.charge_key} of subscription {subscription_id}: another charge of invoice {charge.invoice} "
-            "has no known outcome yet, so the gateway was not asked and no money moved. Look that one up first."
-        ) from None
-    if fresh:
+    if await _inserted(connection, charge, subscription_id):
         return Attempt("new")
     row = await connection.fetchrow("select * from attempt where charge_key = $1 for update", charge.charge_key)
     if row is None:
-        raise LookupError(f"charge {charge.charge_key}: its attempt was deleted while it was read; try again")
+        if await _given_up(connection, charge) and await _inserted(connection, charge, subscription_id):
+            return Attempt("new")
+        raise AttemptConflict(
+            f"charge {charge.charge_key} of subscription {subscription_id}: another charge of invoice {charge.invoice} "
+            "has no known outcome yet, so the gateway was not asked and no money moved. Look that one up first."
+        )
     said, known = (charge.invoice, charge.minor, charge.currency), (row["invoice"], row["minor"], row["currency"])
     if said != known:
         raise AttemptConflict(
@@ -95,10 +81,50 @@ async def begin_attempt(connection: Connection, charge: Charge, subscription_id:
         )
     if row["state"] == "unknown" and asked_anew:
         await connection.execute(
-            "update attempt set state = 'started', completed_at = null where charge_key = $1", charge.charge_key
+            "update attempt set state = 'started', completed_at = null, absent_at = null where charge_key = $1",
+            charge.charge_key,
         )
         return Attempt("started")
     return Attempt(row["state"], row["reason"])
+
+
+async def _inserted(connection: Connection, charge: Charge, subscription_id: str) -> bool:
+    """Whether the attempt is new: neither is its key known, nor has its invoice an unresolved one."""
+    return bool(
+        await connection.fetchval(
+            "insert into attempt (charge_key, subscription_id, invoice, role, method, minor, currency, state)"
+            " values ($1, $2, $3, $4, $5, $6, $7, 'started') on conflict do nothing returning true",
+            charge.charge_key,
+            subscription_id,
+            charge.invoice,
+            charge.role,
+            charge.method,
+            charge.minor,
+            charge.currency,
+        )
+    )
+
+
+async def _given_up(connection: Connection, charge: Charge) -> bool:
+    """Close the unknown charge that this one takes the place of, where its gateway has said that it never arrived.
+
+    The domain asks under another key only after a second look, a quarter of an hour after the first (domain/rounds.py).
+    """
+    return bool(
+        await connection.fetchval(
+            "update attempt set state = 'declined', reason = 'never_arrived', completed_at = now()"
+            " where invoice = $1 and charge_key <> $2 and state = 'unknown' and absent_at is not null returning true",
+            charge.invoice,
+            charge.charge_key,
+        )
+    )
+
+
+async def note_absent(connection: Connection, charge_key: str) -> None:
+    """The gateway says that it knows of no such charge."""
+    await connection.execute(
+        "update attempt set absent_at = now() where charge_key = $1 and state = 'unknown'", charge_key
+    )
 
 
 async def complete_attempt(

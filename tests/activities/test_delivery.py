@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import asyncpg
 import pytest
 from temporalio.exceptions import ApplicationError
 
@@ -260,3 +261,21 @@ async def test_a_database_that_refuses_fails_the_decision(parts: Parts) -> None:
     with pytest.raises(Exception, match="duplicate key"):
         await parts.ledger.carry_out(twice)
     assert await parts.books.timeline("s-1") == []
+
+
+async def test_support_is_asked_before_a_letter_is_called_dead(pool: Pool) -> None:
+    """So that a worker which is killed in between leaves nothing that nobody knows of."""
+    parts = await _with_customer(Parts(pool, platform=Odd(refuses="lock_server")))
+    await parts.books.write(batch(1, command(1, "lock_server")))
+    await pool.execute(
+        "create function dies() returns trigger language plpgsql as $$ begin raise exception 'killed here'; end $$"
+    )
+    await pool.execute(
+        "create trigger dies before update on outbox for each row when (new.state = 'failed') execute function dies()"
+    )
+    with pytest.raises(asyncpg.RaiseError, match="killed here"):
+        await parts.deliveries.deliver("s-1")
+    assert [task.key for task in await parts.books.tasks("s-1")] == ["refused/s-1/000001/platform"]
+    await pool.execute("drop trigger dies on outbox; update outbox set sending_until = null")
+    assert await parts.deliveries.deliver("s-1") == {}
+    assert len(await parts.books.tasks("s-1")) == 1

@@ -27,13 +27,15 @@ class Heard:
     told: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     breaks_after: int | None = None
     unknown: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
 
-    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
+    async def tell(self, subscription_id: str, signal: str, payload: dict[str, Any]) -> bool:
         if self.breaks_after is not None and len(self.told) >= self.breaks_after:
             raise ConnectionError("the server is away")
         if subscription_id in self.unknown:
             raise UnknownSubscription(subscription_id)
         self.told.append((subscription_id, signal, payload))
+        return subscription_id not in self.ended
 
     @property
     def once(self) -> dict[str, tuple[str, str, str, str | None]]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.messages import LIST_LIMIT, REQUIRED, SIGNALS, TEXT_LIMIT, Message, Refused, digests, parse
 from domain.periods import parse_local
+from tests.domain.life import begins
 
 ZONE = "America/New_York"
 NOW = parse_local("2026-03-18T10:00", ZONE)
@@ -304,3 +305,11 @@ def test_whatever_json_comes_is_understood_or_refused_and_never_an_error(signal:
 def test_whatever_time_is_written_is_understood_or_refused(at: datetime, offset: str) -> None:
     found = understood("retry-payment", but("retry-payment", at=f"{at:%Y-%m-%dT%H:%M}".rjust(16, "0") + offset))
     assert isinstance(found, Message) or found.startswith("at: ")
+
+
+@pytest.mark.parametrize("state", ["usable", "expired", "removed"])
+def test_news_of_a_card_does_not_make_a_card_payer_of_who_pays_by_transfer(state: str) -> None:
+    life = begins("photo-monthly").play("2026-01-20")
+    life.tell("2026-01-20T10:00", "payment-method-updated", role="primary", method="bank_transfer")
+    life.tell("2026-01-21T10:00", "payment-method-updated", role="primary", method="card", state=state)
+    assert life.state.primary == "bank_transfer"

@@ -6,12 +6,15 @@ import itertools
 import json
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from adapters.gateways.stripe_webhooks import StripeWebhooks
 from adapters.postgres.books import Books
+from adapters.postgres.pool import Pool
+from domain.effects import Batch, View
 from domain.gateways import Holder, Vaulted
 from domain.reports import Report, Unverified
 
@@ -19,20 +22,28 @@ SECRET = "whsec_test"
 OWN, LINK, FOREIGN = "pi_own", "pi_link", "pi_foreign"
 KEY = "s-1-0001/1/primary"
 CREATED = 1_790_000_000  # 21 September 2026
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+IN_ISK = View(
+    "s-9", "c-9", "K9", "photo-monthly", 1, "pro", "ISK", "UTC", "active", 0, 0, 0, 0, None, "", (), ended=False
+)
 
 
 @pytest.fixture
-async def webhooks(books: Books) -> StripeWebhooks:
+async def webhooks(books: Books, pool: Pool) -> StripeWebhooks:
     """An endpoint of a house where s-1 and s-2 pay by the same card, and OWN is a charge of s-1."""
     await books.remember(KEY, "stripe", OWN, subscription_id="s-1")
     await books.keep_vaulted("s-1", "primary", Vaulted("stripe", "cus_1", "pm_1"))
     await books.keep_vaulted("s-2", "secondary", Vaulted("stripe", "cus_1", "pm_1"))
-    return StripeWebhooks(SECRET, vault=books, references=books)
+    await pool.execute("update payment_method set updated_at = '2026-01-01'")  # long before anything that Stripe tells
+    await books.write(Batch("s-9/1", IN_ISK, ()))
+    return StripeWebhooks(SECRET, vault=books, references=books, views=books)
 
 
-def event(kind: str, id_: str = "evt_1", before: dict[str, Any] | None = None, **thing: Any) -> bytes:
+def event(
+    kind: str, id_: str = "evt_1", before: dict[str, Any] | None = None, at: int = CREATED, **thing: Any
+) -> bytes:
     data = {"object": thing} if before is None else {"object": thing, "previous_attributes": before}
-    return json.dumps({"id": id_, "object": "event", "type": kind, "created": CREATED, "data": data}).encode()
+    return json.dumps({"id": id_, "object": "event", "type": kind, "created": at, "data": data}).encode()
 
 
 def signed(body: bytes, secret: str = SECRET, at: int | None = None) -> dict[str, str]:
@@ -233,11 +244,11 @@ async def test_an_inquiry_that_is_closed_asks_for_nothing(webhooks: StripeWebhoo
 
 
 async def test_new_card_details_are_told_to_everybody_who_pays_by_them(webhooks: StripeWebhooks, books: Books) -> None:
-    await books.mark_vaulted("stripe", "pm_1", "expired")
+    await books.mark_vaulted("stripe", "pm_1", "expired", LONG_AGO)
     reports = await read(webhooks, card("automatically_updated", 2031, 12))
-    assert [(r.subscription_id, r.signal, r.payload["role"], "state" in r.payload) for r in reports] == [
-        ("s-1", "payment-method-updated", "primary", False),
-        ("s-2", "payment-method-updated", "secondary", False),
+    assert [(r.subscription_id, r.signal, r.payload["role"], r.payload["state"]) for r in reports] == [
+        ("s-1", "payment-method-updated", "primary", "usable"),
+        ("s-2", "payment-method-updated", "secondary", "usable"),
     ]
     kept = await books.vaulted("s-1", "primary")
     assert kept is not None
@@ -282,8 +293,9 @@ async def test_with_a_deleted_customer_their_cards_are_gone(webhooks: StripeWebh
     assert nobody.signal == ""
 
 
-def set_up(id_: str, method: str, **metadata: str) -> bytes:
-    return event("setup_intent.succeeded", id=id_, payment_method=method, customer="cus_3", metadata=metadata)
+def set_up(id_: str, method: str, at: int = CREATED, **metadata: str) -> bytes:
+    named = {"payment_method": method, "customer": "cus_3", "metadata": metadata}
+    return event("setup_intent.succeeded", at=at, id=id_, **named)
 
 
 async def test_a_card_that_was_set_up_is_vaulted_for_its_subscription(webhooks: StripeWebhooks, books: Books) -> None:
@@ -295,9 +307,40 @@ async def test_a_card_that_was_set_up_is_vaulted_for_its_subscription(webhooks: 
 
 async def test_a_set_up_that_is_told_again_does_not_undo_a_later_one(webhooks: StripeWebhooks, books: Books) -> None:
     first = set_up("seti_1", "pm_2", subscription="s-3")
-    for body in (first, set_up("seti_2", "pm_3", subscription="s-3"), first):
+    for body in (first, set_up("seti_2", "pm_3", at=CREATED + 60, subscription="s-3"), first):
         await read(webhooks, body)
     assert await books.holders_of("stripe", "pm_3") == [Holder("s-3", "primary")]
+
+
+async def test_an_older_set_up_that_comes_first_late_does_not_undo_a_later_one(
+    webhooks: StripeWebhooks, books: Books
+) -> None:
+    await read(webhooks, set_up("seti_2", "pm_3", at=CREATED + 60, subscription="s-3"))
+    (late,) = await read(webhooks, set_up("seti_1", "pm_2", subscription="s-3"))
+    assert (late.signal, await books.holders_of("stripe", "pm_3")) == ("", [Holder("s-3", "primary")])
+
+
+async def test_old_news_of_a_card_does_not_make_it_usable_after_a_hard_decline(
+    webhooks: StripeWebhooks, books: Books
+) -> None:
+    await books.refuse_vaulted("stripe", "pm_1", "stolen_card")
+    await read(webhooks, card("automatically_updated", 2031, 12))
+    kept = await books.vaulted("s-1", "primary")
+    assert kept is not None
+    assert kept.state == "refused"
+
+
+async def test_a_payment_in_another_currency_is_counted_nowhere_and_support_is_asked(
+    webhooks: StripeWebhooks, books: Books
+) -> None:
+    paid = event(
+        "payment_intent.succeeded", id=LINK, amount_received=4900, currency="jpy", metadata={"subscription": "s-9"}
+    )
+    (report,) = await read(webhooks, paid)
+    assert report.signal == ""
+    assert "JPY" in report.task
+    assert "ISK" in report.task
+    assert await books.charge_of("stripe", LINK) is None
 
 
 @pytest.mark.parametrize("metadata", [{}, {"subscription": "s-3", "role": "third"}])

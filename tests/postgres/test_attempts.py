@@ -85,3 +85,24 @@ async def test_an_unknown_charge_is_begun_again_only_by_a_new_decision(books: Bo
     assert await books.begin_attempt(CHARGE, "s-1", first) == Attempt("unknown")
     assert await books.begin_attempt(CHARGE, "s-1", second) == Attempt("started")
     assert await books.begin_attempt(CHARGE, "s-1", second) == Attempt("started")
+
+
+async def test_a_charge_that_never_arrived_gives_way_to_the_next_of_its_invoice(books: Books) -> None:
+    rest = replace(CHARGE, charge_key="s-1-0001/2/primary", minor=2100)
+    await books.begin_attempt(CHARGE, "s-1")
+    await books.complete_attempt(CHARGE.charge_key, "unknown", None)
+    with pytest.raises(AttemptConflict, match="no known outcome yet"):
+        await books.begin_attempt(rest, "s-1")
+    await books.note_absent(CHARGE.charge_key)
+    assert await books.begin_attempt(rest, "s-1") == Attempt("new")
+    assert await books.begin_attempt(CHARGE, "s-1") == Attempt("declined", "never_arrived")
+
+
+async def test_a_charge_that_was_asked_for_again_does_not_give_way(books: Books) -> None:
+    await books.begin_attempt(CHARGE, "s-1")
+    await books.complete_attempt(CHARGE.charge_key, "unknown", None)
+    await books.note_absent(CHARGE.charge_key)
+    assert await books.begin_attempt(CHARGE, "s-1") == Attempt("started")
+    await books.complete_attempt(CHARGE.charge_key, "unknown", None)
+    with pytest.raises(AttemptConflict):
+        await books.begin_attempt(replace(CHARGE, charge_key="s-1-0001/2/primary"), "s-1")

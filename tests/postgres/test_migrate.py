@@ -70,3 +70,30 @@ async def test_a_file_that_fails_is_named_and_leaves_nothing(empty: str, tmp_pat
 async def test_an_empty_folder_is_refused(empty: str, tmp_path: Path) -> None:
     with pytest.raises(MigrationFailed, match=r"no \*\.sql file"):
         await migrate(empty, (tmp_path,))
+
+
+async def test_what_an_earlier_release_left_pending_keeps_its_order(empty: str, tmp_path: Path) -> None:
+    """Its order was that of the keys; a row that has been tried lies behind younger ones in the table."""
+    first = tmp_path / "first"
+    first.mkdir()
+    (first / "0001_books.sql").write_text((BOOKS / "0001_books.sql").read_text())
+    await migrate(empty, (first,))
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute("insert into subscription (id, customer_id, client_number) values ('s-1', 'c', 'k')")
+        for key in ("s-1/000002/platform", "s-1/000001/platform"):
+            await connection.execute(
+                "insert into outbox (key, subscription_id, party, kind, body, at, because, state)"
+                " values ($1, 's-1', 'platform', 'command', '{}', now(), '', 'pending')",
+                key,
+            )
+        await migrate(empty, (BOOKS,))
+        keys = [row["key"] for row in await connection.fetch("select key from outbox order by seq")]
+        assert keys == ["s-1/000001/platform", "s-1/000002/platform"]
+        await connection.execute(
+            "insert into outbox (key, subscription_id, party, kind, body, at, because, state)"
+            " values ('s-1/000000/platform', 's-1', 'platform', 'command', '{}', now(), '', 'pending')"
+        )
+        assert await connection.fetchval("select key from outbox order by seq desc limit 1") == "s-1/000000/platform"
+    finally:
+        await connection.close()

@@ -316,7 +316,7 @@ async def test_webhooks_are_signed_and_say_what_the_books_say(bench: Bench, book
         await bench.sdk.refunds.create_async({"payment_intent": paid.id, "amount": 1000})
         bench.party.books.dispute(paid.id, amount=3900)
         await bench.party.deliveries.quiet()
-    webhooks = StripeWebhooks(secret, vault=books, references=books)
+    webhooks = StripeWebhooks(secret, vault=books, references=books, views=books)
     reports = [report for delivery in door.deliveries for report in await webhooks.read(*delivery)]
     assert sorted((report.what, report.payload["amount"]) for report in reports) == [
         ("charge.dispute.created", "39.00"),
@@ -371,7 +371,7 @@ async def test_a_whole_life_of_a_card_arrives_in_our_vault(bench: Bench, books: 
             }
         )
         await bench.party.deliveries.quiet()
-        webhooks = StripeWebhooks(secret, vault=books, references=books)
+        webhooks = StripeWebhooks(secret, vault=books, references=books, views=books)
 
         async def read_all() -> None:
             for delivery in door.deliveries:

@@ -154,9 +154,7 @@ async def test_support_is_not_asked_any_more_about_a_charge_whose_outcome_is_kno
 @pytest.mark.parametrize("method", ["card", "paypal"])
 async def test_a_decline_whose_reply_is_lost_is_a_decline_and_the_ladder_acts(town: Town, method: MethodKind) -> None:
     _break(town, method, "take", "lost after")
-    life = await begun_in(
-        town, "photo-monthly", _id("declined"), methods=(method,), card="pm_card_chargeCustomerFail"
-    )
+    life = await begun_in(town, "photo-monthly", _id("declined"), methods=(method,), card="pm_card_chargeCustomerFail")
     if method == "paypal":
         town.paypal.decline(life.contact.vault["primary"].method, "INSTRUMENT_DECLINED")
     await life.until("2026-01-18T12:00")
@@ -210,6 +208,37 @@ async def test_money_that_comes_while_the_gateway_is_away_is_not_taken_a_second_
     await life.until("2026-01-16T12:00")
     assert life.taken() == []
     assert await life.booked() == ["49.00"]
+    assert await life.stage.books.audit(life.id) == []
+
+
+@pytest.mark.parametrize("method", ["card", "paypal"])
+async def test_what_is_left_after_a_part_payment_is_charged_once_the_gateway_is_back(
+    town: Town, method: MethodKind
+) -> None:
+    _break(town, method, "make", "lost before", FOR_GOOD)
+    life = await begun_in(town, "photo-monthly", _id("part"), methods=(method,))
+    await life.until("2026-01-15T00:20")
+    await life.tell("payment-received", amount="20.00", channel="bank_transfer", reference=f"bank-{life.id}")
+    town.mended()
+    await life.until("2026-01-16T12:00")
+    assert life.taken() == [2900]
+    assert await life.booked() == ["20.00", "29.00"]
+    assert (await life.state()).open_minor == 0
+    assert await life.stage.books.audit(life.id) == []
+
+
+@pytest.mark.parametrize("method", ["card", "paypal"])
+async def test_a_part_payment_beside_a_charge_that_was_taken_unheard_is_credit(town: Town, method: MethodKind) -> None:
+    _break(town, method, "take", "lost after")
+    _break(town, method, "look", "500", FOR_GOOD)
+    life = await begun_in(town, "photo-monthly", _id("beside"), methods=(method,))
+    await life.until("2026-01-15T00:20")
+    await life.tell("payment-received", amount="20.00", channel="bank_transfer", reference=f"bank-{life.id}")
+    town.mended()
+    await life.until("2026-01-16T12:00")
+    assert life.taken() == [4900]
+    state = await life.state()
+    assert (state.open_minor, state.credit_minor) == (0, 2000)
     assert await life.stage.books.audit(life.id) == []
 
 

@@ -38,6 +38,7 @@ create table report (                -- what outside parties have told us, once 
   subscription_id text,
   signal          text not null,     -- the message that it became; empty where nothing was to be done
   note            text not null,
+  refused         boolean not null default false,  -- its message was, as after an end: it had no effect
   state           text not null check (state in ('seen', 'taken_in')),
   times           integer not null default 1,
   received_at     timestamptz not null default now(),
@@ -64,9 +65,17 @@ create index support_task_open on support_task (id) where done_at is null;
 create index support_task_by_subscription on support_task (subscription_id);
 
 -- The outbox keeps the order in which decisions were written: events of a life and commands go out in one row.
-alter table outbox add column seq bigint generated always as identity;
+alter table outbox add column seq bigint;
+update outbox set seq = ordered.seq
+  from (select key, row_number() over (order by key collate "C") as seq from outbox) ordered
+ where ordered.key = outbox.key;                        -- the order in which things were told until now
+alter table outbox alter column seq set not null, alter column seq add generated always as identity;
+select setval(pg_get_serial_sequence('outbox', 'seq'), coalesce(max(seq), 0) + 1, false) from outbox;
 alter table outbox add column not_before timestamptz;   -- a mail's, by the policy's quiet hours, in business time
 drop index outbox_pending;
 create index outbox_pending on outbox (subscription_id, seq) where state = 'pending';
 create index outbox_failed on outbox (seq) where state = 'failed';
+-- When a gateway last said that it knows of no such charge; only such a one may give way to another key.
+alter table attempt add column absent_at timestamptz;
+
 alter table outbox add constraint outbox_kept_apart check (not_before is null or party = 'mail');
