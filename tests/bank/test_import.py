@@ -6,7 +6,7 @@ from adapters.bank.creditor_reference import creditor_reference
 from adapters.bank.lines import BadStatement
 from engine.bank import CutOff
 from tests.bank.conftest import NOW, Bank, owes
-from tests.bank.samples import Transfer, example, statement
+from tests.bank.samples import ACCOUNT, Transfer, example, statement
 
 RF_1 = creditor_reference("s-1-0001")
 RF_2 = creditor_reference("s-2-0001")
@@ -287,3 +287,18 @@ async def test_money_that_came_back_from_somebody_we_paid_is_supports(till: Bank
     assert imported.counts == {"proposed": 1}
     assert (till.door.told, await till.books.unapplied_money()) == ([], [])
     assert "a transfer of ours came back" in (await till.texts())[0]
+
+
+async def test_the_sum_of_a_booking_that_is_told_like_one_transfer_is_not_taken_in_beside_its_transfers(
+    till: Bank,
+) -> None:
+    await till.take_file("ntf.xml", example("camt054-v08-dutch.xml"))
+    said = len(till.door.told)
+    day_of_that_account = statement(Transfer("93.00", "", "BATCH-20260320-7")).replace(
+        ACCOUNT.encode(), b"NL91ABNA0417164300"
+    )
+    day = await till.take_file("day.xml", day_of_that_account)
+    assert [(e.outcome, e.why) for e in day.entries] == [
+        ("ignored", "its transfers, of booking BATCH-20260320-7, have been taken in one by one")
+    ]
+    assert (len(till.door.told), await till.books.unapplied_money()) == (said, [])

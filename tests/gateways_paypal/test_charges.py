@@ -273,3 +273,16 @@ async def test_a_404_that_is_not_paypals_own_word_is_no_answer(bench: PayPalBenc
         await charged(bench)
     assert await found(bench) == GatewayAnswer("approved")
     assert await bench.taken() == [(4900, "USD")]
+
+
+async def test_a_wallet_that_goes_while_its_order_is_open_is_no_decline(bench: PayPalBench) -> None:
+    """A decline would be final, and let the secondary be charged beside a capture that is still on its way."""
+    await bench.break_("lost_before")
+    with pytest.raises(GatewaySilent):
+        await charged(bench)
+    await bench.forget_methods()
+    with pytest.raises(GatewaySilent, match="its wallet is gone, its order is open"):
+        await charged(bench)
+    assert await bench.taken() == []
+    bench.paypal.expire_orders()
+    assert await charged(bench) == GatewayAnswer("declined", "no_such_payment_method")
