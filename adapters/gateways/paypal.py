@@ -71,7 +71,7 @@ class PayPalGateway:
                 return _answer(key, order)
         wallet = await self._vault.vaulted(subscription_id, charge.role)
         if wallet is None or wallet.gateway != GATEWAY or wallet.state == "removed":
-            if order is not None:  # its capture may be on its way, and a decline would let another method be charged
+            if order is not None:  # its capture may be on its way; a decline would let another method be charged
                 raise GatewaySilent(
                     f"charge {key}: its wallet is gone, its order is open; looked up until that expires"
                 )
