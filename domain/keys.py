@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+IDENTIFIER_LIMIT = 100  # characters; ids become part of invoice numbers and keys
+
 
 def invoice_number(subscription_id: str, ordinal: int) -> str:
     """`s-1-0001`, `s-1-0002`, ... in order of issue."""
@@ -23,6 +25,11 @@ def is_own_charge(reference: str, subscription_id: str) -> bool:
     """True for the reference of a charge that this subscription made itself: its money has been counted already."""
     invoice, slash, rest = reference.partition("/")
     return bool(slash) and invoice.startswith(f"{subscription_id}-") and rest.endswith(("/primary", "/secondary"))
+
+
+def is_identifier(text: str) -> bool:
+    """Whether a text can be the id of a subscription: 1 to 100 ASCII letters, digits, `-`, `_` or `.`."""
+    return 0 < len(text) <= IDENTIFIER_LIMIT and text.isascii() and all(c.isalnum() or c in "-_." for c in text)
 
 
 def workflow_id(subscription_id: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from domain import cards
 from domain.gateways import Vaulted
+from domain.keys import IDENTIFIER_LIMIT, is_identifier
 from domain.messages import TEXT_LIMIT
 from domain.money import InvalidAmount, Money, decimals_of
 from domain.periods import UnknownZone, parse_date, zone
@@ -217,8 +218,8 @@ class Reader:
 
     def identifier(self, name: str) -> str:
         """A text that can stand in ids and keys: letters, digits, `-`, `_`, `.`; no `/`, no spaces."""
-        value = self.text(name, limit=100)
-        if not all(c.isalnum() or c in "-_." for c in value) or not value.isascii():
+        value = self.text(name, limit=IDENTIFIER_LIMIT)
+        if not is_identifier(value):
             raise self.fault(name, "expected letters, digits, '-', '_' or '.'")
         return value
 

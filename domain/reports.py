@@ -30,9 +30,9 @@ class Report:
     """For support: why nothing is to be done, or what could not be understood. No personal data, no token."""
     task: str = ""
     """What support is asked to do about it; empty for nothing."""
+    needs_payment: str | None = None
+    """The reference of a payment that the books must know first. Until they do, the party is asked to send it again."""
     settles: str | None = None
     """The key of a charge of ours that the party says was paid; where it had been declined to us, support is asked."""
     undoes: str | None = None
     """The id of an earlier report whose effect this one takes back: where that had none, this must have none either."""
-    needs_payment: str | None = None
-    """The reference of a payment that the books must know first. Until they do, the party is asked to send it again."""

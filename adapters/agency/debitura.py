@@ -84,6 +84,8 @@ class DebituraAgency:
         self, key: str, *, subscription_id: str, invoice: str, minor: int, currency: str, because: str, at: datetime
     ) -> None:
         """Tell the agency not to collect an amount of an invoice any more, once; and ask support to follow it up."""
+        if await self._cases.forestalled(key):
+            return  # it came before the case was made, which was made without it
         case = await self._cases.holding(AGENCY, subscription_id, invoice)
         if case is None:
             await take_back_from_nobody(
@@ -133,6 +135,8 @@ class DebituraAgency:
     ) -> AgencyCase | None:
         """The case under this reference, found or made, and kept; None where nothing is left to be collected."""
         said = await self._api.case_of(reference)
+        if said is None:  # nobody there has heard of it, and need not hear of what is paid by now
+            await self._cases.forestall(key, subscription_id)
         left = await left_to_place(self._cases, subscription_id, placed, at)
         if said is None:
             if not left:

@@ -97,7 +97,6 @@ async def take_back_from_nobody(
 
     It is no failure: a placement that was refused, or made by another system, has no case here.
     """
-    await cases.keep_recall(key, subscription_id=subscription_id, invoice=invoice, minor=minor, case=None, at=at)
     await tasks.ask_support(
         f"recall/{key}",
         subscription_id,
@@ -106,3 +105,5 @@ async def take_back_from_nobody(
         "of an agency is known for it. If an agency was given this debt in another way, tell it. If its placement was "
         "refused and is sent again, this amount is left out of it by itself.",
     )
+    # kept after it was asked: a recall that is kept is not looked at again
+    await cases.keep_recall(key, subscription_id=subscription_id, invoice=invoice, minor=minor, case=None, at=at)

@@ -18,6 +18,7 @@ from adapters.gateways.paypal_orders import charge_key_of
 from adapters.gateways.paypal_wire import LIVE_URL, TIMEOUT_SECONDS, NotHeard, NotSent, PayPalWire, Said
 from domain.effects import View
 from domain.gateways import GatewayUnavailable
+from domain.keys import is_identifier
 from domain.money import InvalidAmount, decimal_text
 from domain.reports import Report, Unverified
 
@@ -221,7 +222,7 @@ class PayPalWebhooks:
         if known is not None:
             return Payment(capture_id, charge_key_of(known.charge_key), known.subscription_id, ours=True)
         named = said.body.get("custom_id") or ""
-        view = await self._views.view(named) if named else None
+        view = await self._views.view(named) if is_identifier(named) else None
         if view is None:
             of_ours = named.count("|") >= 2
             doubt = "a charge of ours that these books do not know" if of_ours else "names no subscription"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import stripe
 
 from adapters.gateways.stripe_amounts import InexpressibleAmount, from_stripe
+from domain.keys import is_identifier
 from domain.money import InvalidAmount, decimal_text
 from domain.reports import Unverified
 
@@ -70,7 +71,8 @@ class StripeEvent:
     @property
     def subscription_id(self) -> str | None:
         """The subscription that our own metadata names."""
-        return self.thing.inner("metadata").text_or_none("subscription")
+        named = self.thing.inner("metadata").text_or_none("subscription")
+        return named if named is not None and is_identifier(named) else None
 
     @property
     def charge_key(self) -> str | None:

@@ -116,6 +116,20 @@ class AgencyCases:
                 at,
             )
 
+    async def forestall(self, placement_key: str, subscription_id: str) -> None:
+        """Keep as taken back from nobody what waits to be recalled of a placement that no agency has a case of yet."""
+        async with self._pool.acquire() as connection:
+            await connection.execute(_FORESTALL, placement_key, subscription_id)
+
+    async def forestalled(self, key: str) -> bool:
+        """Whether a recall was had before its placement was made, so that there is nothing to tell the agency."""
+        async with self._pool.acquire() as connection:
+            return bool(
+                await connection.fetchval(
+                    "select exists (select from agency_recall where key = $1 and placement_key is null)", key
+                )
+            )
+
     async def recalled(self, case: AgencyCase) -> int:
         """What was taken back from a case, minor units."""
         async with self._pool.acquire() as connection:
@@ -192,3 +206,15 @@ class AgencyCases:
 async def _one(connection: Connection, which: str, *values: str) -> AgencyCase | None:
     row = await connection.fetchrow(f"{_CASE} {which}", *values)
     return AgencyCase(**dict(row)) if row else None
+
+
+_FORESTALL = """
+insert into agency_recall (key, placement_key, subscription_id, invoice, minor, at)
+select recall.key, null, recall.subscription_id, recall.invoice, -recall.minor, recall.at
+  from outbox placed
+  join outbox waiting on waiting.subscription_id = placed.subscription_id and waiting.party = 'agency'
+                     and waiting.kind = 'recall' and waiting.state = 'pending' and waiting.seq > placed.seq
+  join placement recall on recall.key = waiting.key
+ where placed.key = $1 and placed.subscription_id = $2
+on conflict (key) do nothing
+"""

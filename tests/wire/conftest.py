@@ -1,5 +1,6 @@
 """A stage on which every outside party is reached by its real adapter, over the wire, at a stand-in."""
 
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -7,6 +8,18 @@ import pytest
 from engine.stage import Stage, stage
 from tests.wire.lives_on_the_wire import Town
 from tests.wire.lives_on_the_wire import town as a_town
+
+IN_CI = 4  # one in so many of the combinations of a fault with where it strikes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Lives on the wire are slow; of the combinations of faults, CI runs a quarter that is the same every time."""
+    for item in items:
+        if item.path.parent.name != "wire":
+            continue
+        item.add_marker(pytest.mark.slow)
+        if "faults" in item.path.name and "[" in item.name and zlib.crc32(item.name.encode()) % IN_CI:
+            item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture(scope="session")

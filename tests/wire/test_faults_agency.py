@@ -112,10 +112,6 @@ async def test_each_document_stands_once_in_a_case_whose_upload_was_not_answered
     assert len([seen for seen in uploads if case.id in seen.path]) == 2
 
 
-@pytest.mark.xfail(
-    reason="a placement that was tried in vain is made for a debt that is paid by then, and recalled afterwards",
-    strict=True,
-)
 async def test_a_debt_that_is_paid_before_the_agency_could_be_told_is_never_told(town: Town) -> None:
     life = await _in_debt(town)
     _break(town, "look", "500", FOR_GOOD)

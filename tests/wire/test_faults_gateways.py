@@ -42,6 +42,9 @@ BREAKS: dict[str, tuple[FaultKind, int]] = {
 TURNED_AWAY_UNREAD = ("401", "429")
 """What says plainly that nothing was done: it is tried again, and nobody has to look anything up."""
 
+QUICK = ("lost before", "lost after", "401")
+"""Told with every run of the quick tests."""
+
 ONCE, A_WHILE, FOR_GOOD = 1, 6, 1_000_000
 A_SECOND_LOOK = "the outcome of charge {key} is unknown; it is looked up again by itself"
 
@@ -75,7 +78,7 @@ CASES = [
     pytest.param(
         case := Case(method, step, how, times, _seen(method, step, how, times)),
         id=str(case),
-        marks=[pytest.mark.slow] if how == "too slow" or times > ONCE else [],
+        marks=[pytest.mark.slow] if times > ONCE or how not in QUICK else [],  # together they take minutes
     )
     for method, steps in AT.items()
     for step in steps

@@ -58,7 +58,7 @@ async def test_a_mail_that_is_refused_is_a_dead_letter_and_a_task_and_the_next_o
         ("lost_before", ""),
     ],
 )
-@pytest.mark.parametrize("times", [1, 5])
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.slow)])
 async def test_a_mail_that_is_not_taken_just_now_arrives_once_later(
     town: Town, kind: str, said: str, times: int
 ) -> None:
@@ -111,6 +111,7 @@ async def test_while_the_mail_server_is_away_locks_and_unlocks_go_out_and_old_de
     assert await life.stage.books.audit(life.id) == []
 
 
+@pytest.mark.slow
 async def test_a_mail_that_was_not_sent_before_a_new_run_began_is_sent_by_that_one(town: Town) -> None:
     life = await _declined(town)
     await life.until("2026-01-18T12:00")
@@ -127,6 +128,7 @@ async def test_a_mail_that_was_not_sent_before_a_new_run_began_is_sent_by_that_o
     assert len(_ids(life)) == len(set(_ids(life))) == 4
 
 
+@pytest.mark.slow
 async def test_a_demand_that_hangs_half_sent_is_not_sent_again_once_it_is_paid(town: Town) -> None:
     town.mail.break_("lost_after", times=FOR_GOOD)
     life = await _declined(town)

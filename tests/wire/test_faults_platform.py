@@ -46,7 +46,7 @@ async def _in_order_and_once(life: WiredLife) -> None:
         ("garbage", 0),
     ],
 )
-@pytest.mark.parametrize("times", [1, 4])
+@pytest.mark.parametrize("times", [1, pytest.param(4, marks=pytest.mark.slow)])
 async def test_a_platform_that_breaks_for_a_while_is_told_everything_once(
     town: Town, kind: FaultKind, status: int, times: int
 ) -> None:
@@ -62,6 +62,7 @@ async def test_a_platform_that_breaks_for_a_while_is_told_everything_once(
     assert again == (times if kind == "lost_after" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["lost_before", "lost_after"])
 async def test_a_platform_that_is_away_from_lock_to_unlock_gets_both_in_their_order(
     town: Town, kind: FaultKind

@@ -248,7 +248,8 @@ async def test_a_payment_of_a_subscription_that_nobody_knows_is_a_task_and_is_ac
     assert any(capture in task.text for task in new)
     assert any(intent["id"] in task.text for task in new)
     rows = await town.stage.pool.fetch(
-        "select state from report where id = $1 or (subscription_id = 'nobody-here' and source = 'stripe')",
+        "select state from report where id = $1"
+        " or (subscription_id = 'nobody-here' and what = 'payment_intent.succeeded')",
         f"capture/{capture}",
     )
     assert [row["state"] for row in rows] == ["taken_in", "taken_in"]
