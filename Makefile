@@ -2,7 +2,7 @@
 #
 #   make run      the demo: servers, worker, a customer's life (ONCE=1: told once, then everything stops)
 #   make test     the quick tests
-#   make check    what CI runs, and every combination of faults on the wire (CI: a fixed quarter)
+#   make check    what CI runs, and all of the tests of which it runs a fixed part (marked exhaustive)
 #   make format   lay the code out, mend what ruff can mend
 #   make setup    only the virtual environment (PYTHON=python3.12 chooses another Python)
 #   make pins     compile requirements*.in into requirements*.txt again

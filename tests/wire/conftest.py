@@ -9,16 +9,17 @@ from engine.stage import Stage, stage
 from tests.wire.lives_on_the_wire import Town
 from tests.wire.lives_on_the_wire import town as a_town
 
-IN_CI = 4  # one in so many of the combinations of a fault with where it strikes
+IN_CI = 4  # one in so many of the lives with faults and webhooks
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Lives on the wire are slow; of the combinations of faults, CI runs a quarter that is the same every time."""
+    """Lives on the wire are slow; of those with faults and webhooks CI runs a quarter, the same every time."""
     for item in items:
         if item.path.parent.name != "wire":
             continue
         item.add_marker(pytest.mark.slow)
-        if "faults" in item.path.name and "[" in item.name and zlib.crc32(item.name.encode()) % IN_CI:
+        sampled = item.path.name.startswith(("test_faults", "test_inbound"))
+        if sampled and zlib.crc32(item.name.encode()) % IN_CI:
             item.add_marker(pytest.mark.exhaustive)
 
 
