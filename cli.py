@@ -8,6 +8,7 @@ from __future__ import annotations
 import typer
 
 from commands import letters, money, outside, reading, saying, steering
+from commands.desk import leave
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -16,4 +17,7 @@ for subject in (reading, steering, money, outside, letters, saying):
     app.add_typer(subject.app)
 
 if __name__ == "__main__":
-    app(prog_name="cli.py")
+    try:
+        app(prog_name="cli.py")
+    except SystemExit as done:
+        leave(done.code if isinstance(done.code, int) else int(done.code is not None))

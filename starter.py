@@ -239,12 +239,15 @@ def _refuse(why: str) -> NoReturn:
     raise typer.Exit(EXIT_INVALID)
 
 
-def _leave() -> NoReturn:
+def _leave(status: int = 0) -> NoReturn:
     """End without the interpreter's own teardown, which can crash after a Temporal worker (temporalio #300)."""
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except SystemExit as done:
+        _leave(done.code if isinstance(done.code, int) else int(done.code is not None))

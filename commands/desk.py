@@ -78,6 +78,7 @@ def fail(why: str, status: int) -> NoReturn:
 
 
 def leave(status: int) -> NoReturn:
+    """End without the interpreter's own teardown, which can crash after a Temporal client (temporalio #300)."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
