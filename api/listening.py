@@ -22,12 +22,14 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def listening(app: Starlette, host: str, port: int) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the base URL without a slash at its end. Port 0: a free one.
+async def listening(app: Starlette, host: str, port: int, bound: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve while the block runs; gives the base URL without a slash at its end. Port 0: a free one. `bound`: a socket that has been
+    kept for this already; it is closed with the block.
 
     Raises OSError where the port is taken. Access is not logged: paths and headers are other people's.
     """
-    bound = socket.create_server((host, port), reuse_port=False)
+    if bound is None:
+        bound = socket.create_server((host, port), reuse_port=False)
     config = uvicorn.Config(
         app,
         log_config=None,

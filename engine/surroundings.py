@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +14,6 @@ from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool
 from api.listening import listening
 from embedded.bank import bank
-from embedded.child import ServerFailed, usable_port
 from engine.doors import doors
 from engine.outside import events_of
 from engine.stand_ins import HOUSE, StandIns, standing_in
@@ -39,7 +39,9 @@ class Surroundings:
 async def surrounded(settings: Settings, data: Path, client: Client, pool: Pool) -> AsyncIterator[Surroundings]:
     """Run it all while the block runs; the parties keep their books under `data`."""
     async with AsyncExitStack() as stack:
-        host, port = settings.listen.host, _port(settings.listen.port)
+        host, bound = settings.listen.host, _kept(settings.listen.host, settings.listen.port)
+        stack.callback(bound.close)
+        port = bound.getsockname()[1]
         said, parties = await stack.enter_async_context(
             standing_in(settings, shelves=data / "stand-ins", doors=f"http://{host}:{port}")
         )
@@ -51,14 +53,17 @@ async def surrounded(settings: Settings, data: Path, client: Client, pool: Pool)
             await at_bank.open_account(HOUSE.account_holder, iban, HOUSE.bic, currency)
         books = Books(pool, events_of(said))
         open_doors = await stack.enter_async_context(doors(said, client, pool, books))
-        listening_at = await stack.enter_async_context(listening(open_doors.web, host, port))
+        listening_at = await stack.enter_async_context(listening(open_doors.web, host, port, bound))
         await stack.enter_async_context(watching(statements, open_doors.bank.take_in, LOOK_SECONDS))
         yield Surroundings(said, parties, at_bank, statements, listening_at)
 
 
-def _port(wanted: int) -> int:
-    """The wanted port, so that parties find us again after a restart; a free one where it is taken."""
+def _kept(host: str, wanted: int) -> socket.socket:
+    """The wanted port, so that parties find us again after a restart; a free one where it is taken.
+
+    Kept from now on: the parties are told of it before anybody listens there.
+    """
     try:
-        return usable_port(wanted or None)
-    except ServerFailed:
-        return usable_port(None)
+        return socket.create_server((host, wanted), reuse_port=False)
+    except OSError:
+        return socket.create_server((host, 0), reuse_port=False)
