@@ -23,9 +23,9 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def listening(app: Starlette, host: str, port: int, bound: socket.socket | None = None) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the base URL without a slash at its end. Port 0: a free one. `bound`: a socket that has been
-    kept for this already; it is closed with the block.
+    """Serve while the block runs; gives the base URL without a slash at its end. Port 0: a free one.
 
+    `bound` is a socket that has been kept for this already; it is closed with the block.
     Raises OSError where the port is taken. Access is not logged: paths and headers are other people's.
     """
     if bound is None:
