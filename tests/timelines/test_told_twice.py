@@ -5,7 +5,6 @@ The worker keeps no workflow in memory, so that every task of every life is a re
 
 import asyncio
 import difflib
-import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -22,13 +21,6 @@ from tests.workflows.lives import replayed, runs_of
 PATIENCE = 180  # seconds of real time; the longest life takes 15 on two busy cores
 
 
-def marks_of(name: str) -> list[pytest.MarkDecorator]:
-    """The quick ones always; of the others CI plays the same half every time, and the core plays them all."""
-    if name in QUICK:
-        return []
-    return [pytest.mark.slow, *([pytest.mark.exhaustive] if zlib.crc32(name.encode()) % 2 else [])]
-
-
 @pytest.fixture(scope="session")
 async def replaying() -> AsyncIterator[Stage]:
     """A stage whose worker replays every task."""
@@ -36,7 +28,7 @@ async def replaying() -> AsyncIterator[Stage]:
         yield parts
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in FILES])
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in FILES])
 async def test_the_workflow_tells_the_timeline_that_the_core_tells(replaying: Stage, name: str) -> None:
     path = FILES[name]
     scenario = of_its_own(path)
