@@ -8,7 +8,7 @@ from __future__ import annotations
 import typer
 
 from commands import letters, money, outside, reading, saying, steering
-from commands.desk import leave
+from engine.leaving import leave_as
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -20,4 +20,4 @@ if __name__ == "__main__":
     try:
         app(prog_name="cli.py")
     except SystemExit as done:
-        leave(done.code if isinstance(done.code, int) else int(done.code is not None))
+        leave_as(done)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -23,10 +22,10 @@ from domain.opening import InvalidTerms
 from domain.policy import Policy
 from domain.scenario import InvalidScenario, Scenario, read_scenario
 from domain.timeline import as_data, as_lines, final, final_line
+from engine.leaving import INVALID, leave_as
 from policies.load import InvalidPolicy, load
 
 FILE_LIMIT = 20_000_000  # bytes; a thousand messages take 200,000
-EXIT_INVALID = 2
 TRIES = 3  # of a play whose virtual clock went past its target; the server does that rarely, and says so
 
 app = typer.Typer(
@@ -75,8 +74,6 @@ def simulate(
         for line in as_lines(entries, timezone, scenario.terms.currency, coloured=sys.stdout.isatty()):
             print(line)
         print(f"\n{final_line(ending, scenario.terms.currency)}  (times in {timezone})")
-    if engine == "temporal":
-        _leave()
 
 
 @app.command()
@@ -135,7 +132,6 @@ def start(
             ids = [s.id for s in started if s.how == how]
             if ids:
                 print(f"{len(ids)} {how}: {', '.join(ids[:5])}{' ...' if len(ids) > 5 else ''}")
-    _leave()
 
 
 @app.command()
@@ -147,7 +143,6 @@ def demo(once: Annotated[bool, typer.Option("--once", help="End after showing.")
         asyncio.run(show(once=once))
     except KeyboardInterrupt:
         print("\nStopped.")
-    _leave()
 
 
 def _scenario(file: Path) -> tuple[Scenario, Policy]:
@@ -236,18 +231,11 @@ def _on_temporal(
 
 def _refuse(why: str) -> NoReturn:
     print(why, file=sys.stderr)
-    raise typer.Exit(EXIT_INVALID)
-
-
-def _leave(status: int = 0) -> NoReturn:
-    """End without the interpreter's own teardown, which can crash after a Temporal worker (temporalio #300)."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    raise typer.Exit(INVALID)
 
 
 if __name__ == "__main__":
     try:
         app()
     except SystemExit as done:
-        _leave(done.code if isinstance(done.code, int) else int(done.code is not None))
+        leave_as(done)

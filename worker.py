@@ -1,23 +1,20 @@
-"""Run a worker: python worker.py. Settings from the environment and perennial.toml (settings.py says which)."""
+"""Run a worker: python worker.py. Settings from the environment and perennial.toml (settings.py says which).
+
+Exit status: 0 stopped, 1 could not serve, 2 settings or a policy are invalid.
+"""
 
 from __future__ import annotations
-
-import asyncio
-import os
-import signal
-import sys
 
 import asyncpg
 
 import settings
-from adapters.postgres.migrate import MigrationFailed
 from adapters.postgres.pool import connected
 from engine.connect import Unreachable, connect
 from engine.crew import crew, migrated
 from engine.here import carry_policies, known_addresses
 from engine.outside import chosen, reached
+from engine.program import serve, told_to_stop
 from engine.registered import register
-from policies.load import InvalidPolicy
 
 
 async def work(said: settings.Settings) -> None:
@@ -29,9 +26,7 @@ async def work(said: settings.Settings) -> None:
         raise Unreachable("no database is configured. Set PERENNIAL_DATABASE_URL, or start `make run`.")
     if here and here.settings:  # a second worker beside `make run` reaches the same parties
         said = settings.built(here.settings)
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = told_to_stop()
     client = await connect(here.temporal if here else None)
     try:
         await migrated(database_url)
@@ -48,21 +43,5 @@ async def work(said: settings.Settings) -> None:
         raise Unreachable(f"the database cannot be reached: {error}. Nothing was served.") from None
 
 
-def main() -> int:
-    """Gives the exit status: 0 stopped, 1 could not serve, 2 settings or a policy are invalid."""
-    try:
-        asyncio.run(work(settings.load()))
-    except (settings.InvalidSettings, InvalidPolicy) as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (Unreachable, MigrationFailed) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # without the interpreter's own teardown, which can crash after a worker (temporalio #300)
+    serve(work)

@@ -102,10 +102,11 @@ class PaymentActivities:
         answer = await self._look_up(key, subscription_id, request.question.method)
         if answer is None:
             return LookUpOutcome("unknown", None, left)
-        if known is not None and answer.outcome == "not_found":
-            await self._books.note_absent(key)
-        elif known is not None and answer.outcome != "not_found":
-            await self._books.complete_attempt(key, answer.outcome, answer.reason)
+        if known is not None:
+            if answer.outcome == "not_found":
+                await self._books.note_absent(key)
+            else:
+                await self._books.complete_attempt(key, answer.outcome, answer.reason)
         return LookUpOutcome(answer.outcome, answer.reason, left)
 
     async def _find_or_ask(

@@ -21,15 +21,17 @@ class _Server(uvicorn.Server):
         yield
 
 
-@contextlib.asynccontextmanager
-async def listening(app: Starlette, host: str, port: int, bound: socket.socket | None = None) -> AsyncIterator[str]:
-    """Serve while the block runs; gives the base URL without a slash at its end. Port 0: a free one.
+def kept(host: str, port: int) -> socket.socket:
+    """A port kept for `listening`: who comes before it serves, waits. 0: a free one. Raises OSError where taken."""
+    return socket.create_server((host, port), reuse_port=False)
 
-    `bound` is a socket that has been kept for this already; it is closed with the block.
-    Raises OSError where the port is taken. Access is not logged: paths and headers are other people's.
+
+@contextlib.asynccontextmanager
+async def listening(app: Starlette, door: socket.socket) -> AsyncIterator[str]:
+    """Serve on a kept port while the block runs, and close it then; gives the base URL without a slash at its end.
+
+    Access is not logged: paths and headers are other people's.
     """
-    if bound is None:
-        bound = socket.create_server((host, port), reuse_port=False)
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -39,10 +41,11 @@ async def listening(app: Starlette, host: str, port: int, bound: socket.socket |
         server_header=False,
     )
     server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]))
+    serving = asyncio.create_task(server.serve(sockets=[door]))
     try:
-        yield f"http://{host}:{bound.getsockname()[1]}"
+        host, port = door.getsockname()[:2]
+        yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         await serving
-        bound.close()
+        door.close()

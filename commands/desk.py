@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -20,6 +19,7 @@ from domain.run import Told
 from domain.timeline import as_lines
 from engine.connect import Unreachable
 from engine.here import Desk, desk
+from engine.leaving import leave
 from engine.speak import MessageRefused, UnknownSubscription
 from engine.virtual_time import ClockOvershot, NotSettled
 from policies.load import InvalidPolicy
@@ -75,10 +75,3 @@ def print_json(value: object) -> None:
 def fail(why: str, status: int) -> NoReturn:
     print(why, file=sys.stderr)
     leave(status)
-
-
-def leave(status: int) -> NoReturn:
-    """End without the interpreter's own teardown, which can crash after a Temporal client (temporalio #300)."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -17,10 +17,11 @@ from adapters.postgres.agency import AgencyCases
 from adapters.postgres.mail import BounceBook
 from adapters.postgres.outside import Task
 from api.inbound import Outcome
-from commands.desk import AsJson, By, Id, Reason, fail, known, leave, print_json, with_desk
+from commands.desk import AsJson, By, Id, Reason, fail, known, print_json, with_desk
 from domain.opening import ROLES, InvalidTerms, Reader, read_vaulted
 from engine.doors import doors
 from engine.here import Desk
+from engine.leaving import leave
 from engine.outside import house_and_templates
 from engine.speak import MessageRefused, tell
 

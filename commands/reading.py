@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.outside import Task
-from commands.desk import AsJson, Id, fail, known, leave, print_json, print_told, with_desk
+from commands.desk import AsJson, Id, fail, known, print_json, print_told, with_desk
 from domain.effects import View
 from domain.money import decimal_text
 from domain.policy import Standing
@@ -19,6 +19,7 @@ from domain.run import Told
 from domain.subscription import Invoice
 from domain.timeline import as_data, as_lines, as_list, local_text
 from engine.here import Desk
+from engine.leaving import leave
 
 app = typer.Typer()
 

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.desk import AsJson, Id, known, leave, print_json, print_told, with_desk
+from commands.desk import AsJson, Id, known, print_json, print_told, with_desk
 from domain.effects import View
 from domain.messages import DESCRIPTIONS, REQUIRED
 from domain.run import Answer
 from engine.here import Desk
+from engine.leaving import leave
 from engine.speak import ask, tell
 
 app = typer.Typer()

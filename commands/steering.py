@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from temporalio.client import WorkflowUpdateFailedError
 
-from commands.desk import Id, fail, known, leave, with_desk
+from commands.desk import Id, fail, known, with_desk
 from domain.moving import Move
 from domain.periods import parse_date, parse_local
 from domain.run import Answer
@@ -15,6 +15,7 @@ from domain.world import USAGE_KINDS
 from engine.begin import handle_of
 from engine.connect import Unreachable
 from engine.here import Desk
+from engine.leaving import leave
 from engine.speak import MessageRefused
 from engine.virtual_time import VirtualTime
 

@@ -95,12 +95,7 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             _next_charge(turn, event.at)
         case "not_found" if pending.minor > invoice.open_minor and not _long_absent(pending, event.at):
             # A request may still be on its way, and under another key nothing would keep it from being paid beside.
-            absent_since = pending.absent_since or event.at
-            later = replace(pending, absent_since=absent_since, look_up_at=event.at + LOOK_UP_AGAIN)
-            turn.keep(replace(invoice, unresolved=later))
-            turn.remark(_unknown(pending))
-            turn.change(round=replace(round_, stuck=True))
-            _finish(turn, event.at)
+            _look_again(turn, invoice, replace(pending, absent_since=pending.absent_since or event.at), event.at)
         case "not_found" if pending.minor > invoice.open_minor:
             # It never arrived, and money came meanwhile: what is left is another debt, under another key.
             turn.keep(replace(invoice, unresolved=None))
@@ -111,11 +106,16 @@ def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
             turn.keep(replace(invoice, unresolved=replace(pending, looked_up=1, absent_since=None)))
             _charge(turn, invoice, role, method, pending.charge_key, pending.minor, round_.at)
         case _:
-            later = replace(pending, looked_up=0, look_up_at=event.at + LOOK_UP_AGAIN)
-            turn.keep(replace(invoice, unresolved=later))
-            turn.remark(_unknown(pending))
-            turn.change(round=replace(round_, stuck=True))
-            _finish(turn, event.at)
+            _look_again(turn, invoice, replace(pending, looked_up=0), event.at)
+
+
+def _look_again(turn: Turn, invoice: Invoice, pending: Unresolved, now: datetime) -> None:
+    """Nobody can tell yet: the round ends here, and the charge is looked up later."""
+    turn.keep(replace(invoice, unresolved=replace(pending, look_up_at=now + LOOK_UP_AGAIN)))
+    turn.remark(_unknown(pending))
+    if turn.state.round is not None:
+        turn.change(round=replace(turn.state.round, stuck=True))
+    _finish(turn, now)
 
 
 def _unknown(pending: Unresolved) -> str:

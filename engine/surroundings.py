@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool
-from api.listening import listening
+from api.listening import kept, listening
 from embedded.bank import bank
 from engine.doors import doors
 from engine.outside import events_of
@@ -39,9 +39,9 @@ class Surroundings:
 async def surrounded(settings: Settings, data: Path, client: Client, pool: Pool) -> AsyncIterator[Surroundings]:
     """Run it all while the block runs; the parties keep their books under `data`."""
     async with AsyncExitStack() as stack:
-        host, bound = settings.listen.host, _kept(settings.listen.host, settings.listen.port)
-        stack.callback(bound.close)
-        port = bound.getsockname()[1]
+        door = _door(settings.listen.host, settings.listen.port)
+        stack.callback(door.close)
+        host, port = door.getsockname()[:2]
         said, parties = await stack.enter_async_context(
             standing_in(settings, shelves=data / "stand-ins", doors=f"http://{host}:{port}")
         )
@@ -53,17 +53,17 @@ async def surrounded(settings: Settings, data: Path, client: Client, pool: Pool)
             await at_bank.open_account(HOUSE.account_holder, iban, HOUSE.bic, currency)
         books = Books(pool, events_of(said))
         open_doors = await stack.enter_async_context(doors(said, client, pool, books))
-        listening_at = await stack.enter_async_context(listening(open_doors.web, host, port, bound))
+        listening_at = await stack.enter_async_context(listening(open_doors.web, door))
         await stack.enter_async_context(watching(statements, open_doors.bank.take_in, LOOK_SECONDS))
         yield Surroundings(said, parties, at_bank, statements, listening_at)
 
 
-def _kept(host: str, wanted: int) -> socket.socket:
+def _door(host: str, wanted: int) -> socket.socket:
     """The wanted port, so that parties find us again after a restart; a free one where it is taken.
 
     Kept from now on: the parties are told of it before anybody listens there.
     """
     try:
-        return socket.create_server((host, wanted), reuse_port=False)
+        return kept(host, wanted)
     except OSError:
-        return socket.create_server((host, 0), reuse_port=False)
+        return kept(host, 0)

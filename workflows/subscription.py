@@ -6,14 +6,13 @@ before any deadline is acted on.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from domain import effects, messages, moving, support
@@ -21,7 +20,6 @@ with workflow.unsafe.imports_passed_through():
     from domain.decide import decide
     from domain.effects import Batch, Decision, Effect, Entry, Question
     from domain.errands import (
-        DELIVERIES,
         ChargeRequest,
         FactsRequest,
         LookUpRequest,
@@ -50,6 +48,7 @@ with workflow.unsafe.imports_passed_through():
 
 from workflows import perform
 from workflows.attributes import attributes
+from workflows.couriers import Couriers
 from workflows.doors import legible, plain, with_doors
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
@@ -72,9 +71,7 @@ class SubscriptionWorkflow:
         self.unwritten: list[Effect] = []
         self.moves: list[tuple[Move, list[Answer]]] = []
         self.recent: list[Entry] = []
-        self.pending: dict[str, asyncio.Task[None]] = {}
-        self.again: set[str] = set()
-        self.given_up: set[str] = set()
+        self.couriers = Couriers(self.state.id, self.state.timezone, clock=self._now, changed=self._show_page)
         self.busy = True
         self.billed = False
         self.shown = attributes(self.state, next_item(self.state, self.policy))
@@ -82,7 +79,7 @@ class SubscriptionWorkflow:
     @workflow.run
     async def run(self, run: Run) -> str:
         """Live until nothing is owed, placed or pending; gives the last standing."""
-        self._deliver(run.undelivered)
+        self.couriers.send(run.undelivered)
         self._show()
         while True:
             upcoming = await self._work()
@@ -128,7 +125,7 @@ class SubscriptionWorkflow:
             self.state, self.policy = decision.subscription, to
             waiting, self.unwritten = [*self.unwritten, *decision.effects], []
             carried = await perform.carry_out(self._batch(waiting), f"move to {to.name} version {to.version}")
-            self._deliver(carried.undelivered)
+            self.couriers.send(carried.undelivered)
             happened = [e for e in decision.effects if isinstance(e, Entry)]
             self.recent = (self.recent + happened)[-ENTRIES_KEPT:]
             answers.append(self._answer(happened))
@@ -155,7 +152,7 @@ class SubscriptionWorkflow:
             self.unwritten = waiting
         elif waiting:
             carried = await perform.carry_out(self._batch(waiting), f"record: {summary}")
-            self._deliver(carried.undelivered)
+            self.couriers.send(carried.undelivered)
         self.recent = (self.recent + told)[-ENTRIES_KEPT:]
         return told
 
@@ -171,11 +168,11 @@ class SubscriptionWorkflow:
             case effects.LookUpCharge():
                 request = LookUpRequest(id_, zone, batch, question)
                 outcome = await perform.look_up_charge(request, f"look up charge {question.charge_key}")
-                self._deliver(outcome.undelivered)
+                self.couriers.send(outcome.undelivered)
                 event = ChargeLookedUp(outcome.outcome, outcome.reason, self._now())
             case effects.ReadFacts():
                 facts = await perform.read_facts(FactsRequest(id_, batch, question), f"before {summary}: usage, money")
-                self._deliver(facts.undelivered)
+                self.couriers.send(facts.undelivered)
                 event = FactsRead(facts.used, facts.evidence, self._now())
             case effects.LookUpPayment(reference):
                 found = await perform.look_up_payment(
@@ -200,7 +197,7 @@ class SubscriptionWorkflow:
             ChargeRequest(self.state.id, self.state.timezone, batch, question, if_approved),
             f"charge {question.invoice}, {question.role}: {amount}",
         )
-        self._deliver(outcome.undelivered)
+        self.couriers.send(outcome.undelivered)
         if outcome.outcome != "approved":
             return decide(self.state, ChargeAnswered(outcome.outcome, outcome.reason, self._now()), self.policy)
         if if_approved is None:
@@ -216,54 +213,17 @@ class SubscriptionWorkflow:
         view = effects.view_of(after, upcoming.at if upcoming else None, upcoming.what if upcoming else "")
         return Batch(f"{after.id}/{self.turns:06d}{suffix}", view, effects.condensed(waiting))
 
-    def _deliver(self, parties: tuple[str, ...]) -> None:
-        """Keep delivering to parties that have not acknowledged; one activity at a time for each."""
-        for party in parties:
-            if party in self.pending:
-                self.again.add(party)
-            elif party in DELIVERIES:
-                self.pending[party] = asyncio.create_task(self._deliver_to(party))
-
-    async def _deliver_to(self, party: str) -> None:
-        while True:
-            self.again.discard(party)
-            try:
-                delivered = await perform.deliver(party, self.state.id, self._now())
-            except ActivityError as failed:
-                workflow.logger.error("delivery to %s was given up in this run: %s", party, failed.cause)
-                self.given_up.add(party)
-                break
-            if party not in self.again and (delivered is None or delivered.again_at is None):
-                break
-            if delivered is not None and delivered.again_at is not None:
-                await self._until_its_hour(party, delivered.again_at)
-        del self.pending[party]
-        self._show_page()
-
-    async def _until_its_hour(self, party: str, again_at: datetime) -> None:
-        """Wait until a mail may go out, or another tiding for the party has come."""
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(
-                lambda: party in self.again,
-                timeout=max(again_at - self._now(), timedelta(milliseconds=1)),
-                timeout_summary=f"{party}: quiet until {local_text(again_at, self.state.timezone)[:16]}",
-            )
-
-    def _undelivered(self) -> tuple[str, ...]:
-        return tuple(party for party in DELIVERIES if party in self.pending)
-
-    def _still_to_reach(self) -> tuple[str, ...]:
-        return tuple(party for party in DELIVERIES if party in self.given_up or party in self._undelivered())
-
     async def _at_rest(self, patience: timedelta | None = None) -> bool:
         """Wait until handlers have answered and deliveries are done, at most `patience`.
 
         False as soon as a message has come, which is worked on first. After the patience, deliveries that are still
-        pending are given up here; the next run goes on with them.
+        pending are given up here; the next run goes on with them, and with mails that wait for their hour. Without a
+        next run (no `patience`) these are waited for, too.
         """
 
         def quiet() -> bool:
-            return bool(self.inbox or self.moves) or (workflow.all_handlers_finished() and not self._undelivered())
+            left = self.couriers.under_way() if patience else self.couriers.undelivered()
+            return bool(self.inbox or self.moves) or (workflow.all_handlers_finished() and not left)
 
         if not quiet():
             with contextlib.suppress(TimeoutError):
@@ -277,7 +237,7 @@ class SubscriptionWorkflow:
     def _continue_as_new(self) -> None:
         """Everything that is pending travels along: the inbox, and the parties not yet reached."""
         inbox = tuple(heard for heard, answers in self.inbox if answers is None)
-        run = Run(self.state, self.offset.total_seconds(), self.turns, inbox, self._still_to_reach())
+        run = Run(self.state, self.offset.total_seconds(), self.turns, inbox, self.couriers.still_to_reach())
         workflow.continue_as_new(
             args=[run], search_attributes=attributes(self.state, next_item(self.state, self.policy))
         )
@@ -309,7 +269,7 @@ class SubscriptionWorkflow:
 
     def _show_page(self) -> None:
         steps = agenda(self.state, self.policy)
-        workflow.set_current_details(page(self.state, steps, self.recent, self._still_to_reach()))
+        workflow.set_current_details(page(self.state, steps, self.recent, self.couriers.still_to_reach()))
 
     def _overdue(self) -> bool:
         """Whether a deadline has come that is still to be acted on."""
@@ -386,7 +346,7 @@ class SubscriptionWorkflow:
             local_text(upcoming.at, self.state.timezone) if upcoming else None,
             upcoming.what if upcoming else "",
             busy,
-            self._undelivered(),
+            self.couriers.undelivered(),
         )
 
     @workflow.query(

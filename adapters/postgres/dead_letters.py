@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 
 import asyncpg
 
+from adapters.postgres import outside
 from adapters.postgres.pool import Connection, Pool
 from adapters.postgres.stored import tiding_of
 from domain.access import DEMANDS
@@ -140,7 +141,7 @@ async def discard(connection: Connection, key: str, by: str, reason: str) -> Dea
     row = await _locked(connection, key, by, reason)
     await connection.execute("update outbox set state = 'withdrawn' where key = $1", key)
     await _decided(connection, key, "discard", by, reason, row["last_error"])
-    await _close_task(connection, key, by, reason)
+    await outside.close_task(connection, f"refused/{key}", by, reason)
     return _letter(row)
 
 
@@ -151,7 +152,7 @@ async def settle(connection: Connection, key: str, by: str, reason: str) -> Outc
     if row is None:
         raise UnknownDeadLetter(f"{key}: no tiding of that key is in the outbox. Nothing was changed.")
     if row["state"] != "failed":
-        await _close_task(connection, key, by, reason)
+        await outside.close_task(connection, f"refused/{key}", by, reason)
     return Outcome(row["state"], row["last_error"] or "")
 
 
@@ -274,15 +275,6 @@ async def _decided(
         by,
         reason,
         error,
-    )
-
-
-async def _close_task(connection: Connection, key: str, by: str, reason: str) -> None:
-    await connection.execute(
-        "update support_task set (done_by, done_reason, done_at) = ($2, $3, now()) where key = $1 and done_at is null",
-        f"refused/{key}",
-        by,
-        reason,
     )
 
 

@@ -20,7 +20,7 @@ from adapters.gateways.stripe import StripeGateway
 from adapters.postgres.books import Books
 from adapters.postgres.outside import Task
 from adapters.postgres.pool import Pool, connected
-from api.listening import listening
+from api.listening import kept, listening
 from domain.gateways import Vaulted
 from domain.letters import Addressee
 from domain.opening import Contact
@@ -192,7 +192,7 @@ async def town() -> AsyncIterator[Town]:
         through = await stack.enter_async_context(to_database.serving())
         at_doors: Pool = await stack.enter_async_context(connected(dsn.replace(f":{there.port}/", f":{through}/")))
         opened = await stack.enter_async_context(doors(said, client, at_doors, Books(at_doors, events_of(said))))
-        url = await stack.enter_async_context(listening(opened.web, "127.0.0.1", port))
+        url = await stack.enter_async_context(listening(opened.web, kept("127.0.0.1", port)))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE))
         stage = Stage(client, pool, outside.books, server.address, dsn, parties)
         yield Town(stage, said, outside, opened, url, to_database, to_mail_server, http)

@@ -42,3 +42,14 @@ async def test_a_payment_in_the_night_withdraws_what_demands_it_and_is_confirmed
     await life.until("2026-02-18T12:00")
     assert await templates(life) == ["payment_declined", "account_unlocked"]
     await replayed(await life.runs())
+
+
+async def test_a_mail_that_waits_for_its_hour_travels_along_and_holds_up_no_run(house: Stage) -> None:
+    life = await hushed(house, "hushed-3", 903)
+    seen = await life.until("2026-02-15T00:05")
+    assert seen is not None
+    assert seen.undelivered == ("mail",)
+    assert len(await life.runs()) == 3  # one for each billing date, and the one that sends the mail
+    await life.until("2026-02-15T08:01")
+    assert await templates(life) == ["payment_declined"]
+    await replayed(await life.runs())
