@@ -1,0 +1,1 @@
+"""An auditor with books and a calendar of its own. It shares no code with what it audits."""

@@ -1,0 +1,1 @@
+"""A fleet on real servers and real worker processes, and a seeded schedule of what breaks."""

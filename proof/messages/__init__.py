@@ -1,0 +1,1 @@
+"""A flood of messages against workflows that continue as new under it."""

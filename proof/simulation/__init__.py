@@ -1,0 +1,1 @@
+"""Seeded random worlds, lived by the real decision code under audit."""
