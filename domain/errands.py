@@ -7,7 +7,7 @@ batch is given it is written first, in one transaction; writing it again changes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from domain.effects import Batch, Charge, LookUpCharge, ReadFacts
@@ -26,6 +26,13 @@ DELIVERIES: dict[str, str] = {
     "mail": "deliver_mails",
 }
 """The activity that delivers what is pending for each party, in the order in which parties are served."""
+
+
+HEARTBEAT_TIMEOUT = timedelta(seconds=20)
+"""After so long without a sign of life an activity's worker counts as dead, and another one tries again.
+
+A customer who pays to be unlocked while a worker is killed waits no longer than this.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from activities.payments import PaymentActivities
 from adapters.postgres.migrate import BOOKS, migrate
 from adapters.simulated.world import PARTIES
 from engine.begin import handle_of
+from engine.heartbeats import Heartbeats
 from engine.outside import Outside
 from workflows.subscription import SubscriptionWorkflow
 
@@ -104,6 +105,7 @@ async def crew(
         task_queue=task_queue,
         workflows=[SubscriptionWorkflow],
         activities=activities(client, outside),
+        interceptors=[Heartbeats()],
         workflow_runner=runner(),
         max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=SHUTDOWN,

@@ -83,6 +83,7 @@ async def _do(activity: str, request: object, answer: Any, timeout: timedelta, s
         request,
         result_type=answer,
         start_to_close_timeout=timeout,
+        heartbeat_timeout=errands.HEARTBEAT_TIMEOUT,
         retry_policy=BOOKS,
         summary=summary[:SUMMARY_LIMIT],
     )
@@ -95,6 +96,7 @@ def deliver(party: str, subscription_id: str, now: datetime) -> ActivityHandle[D
         args=[subscription_id, now],
         result_type=Delivered | None,  # type: ignore[arg-type]  # None: what a worker of an earlier release gives
         start_to_close_timeout=DELIVERY_TIMEOUT,
+        heartbeat_timeout=errands.HEARTBEAT_TIMEOUT,
         retry_policy=PARTIES,
         summary=f"deliver: {party}",
     )
