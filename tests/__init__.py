@@ -1,0 +1,1 @@
+"""Tests, by room and by kind. A package: a dependency installs another one of that name."""
