@@ -22,6 +22,9 @@ STAMP := $(VENV)/requirements.stamp
 PINS := .pins
 WORKERS ?= 2
 
+# The sandbox imports workflow code anew for every workflow: without a cache of its bytecode, each compiles it again.
+export PYTHONDONTWRITEBYTECODE :=
+
 QUIET_PIP := --quiet --disable-pip-version-check --no-input
 
 # A Python asked for by name (`make test PYTHON=python3.12`) replaces the environment that another one made.

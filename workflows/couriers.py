@@ -11,10 +11,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    import workflows.perform as perform
     from domain.errands import DELIVERIES
     from domain.timeline import local_text
-
-from workflows import perform
 
 
 class Couriers:

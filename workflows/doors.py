@@ -37,13 +37,8 @@ L = TypeVar("L", bound=type)
 
 def with_doors(cls: L) -> L:
     """Give a workflow class its signal and update handlers."""
-    for signal, description in DESCRIPTIONS.items():
-        heard = workflow.signal(name=signal, description=description)(_as_method(_signal(signal)))
-        setattr(cls, f"signal_{signal}", heard)
-        update = workflow.update(name=signal, description=description)(_as_method(_update(signal)))
-        update.validator(_as_method(_validator(signal)))
-        setattr(cls, f"update_{signal}", update)
-    setattr(cls, "signal_unknown", workflow.signal(dynamic=True)(_as_method(_unknown)))  # noqa: B010
+    for name, handler in HANDLERS.items():
+        setattr(cls, name, handler)
     return cls
 
 
@@ -94,3 +89,19 @@ def _validator(signal: str) -> Callable[[Any, dict[str, Any]], None]:
 
 def _unknown(self: Listener, name: str, args: Sequence[RawValue]) -> None:
     self.take_in(name, tuple(f"{len(value.payload.data)} bytes" for value in args))
+
+
+def _handlers() -> dict[str, object]:
+    handlers: dict[str, object] = {}
+    for signal, description in DESCRIPTIONS.items():
+        heard = workflow.signal(name=signal, description=description)(_as_method(_signal(signal)))
+        handlers[f"signal_{signal}"] = heard
+        update = workflow.update(name=signal, description=description)(_as_method(_update(signal)))
+        update.validator(_as_method(_validator(signal)))
+        handlers[f"update_{signal}"] = update
+    handlers["signal_unknown"] = workflow.signal(dynamic=True)(_as_method(_unknown))
+    return handlers
+
+
+HANDLERS = _handlers()
+"""Made once a process and passed through the sandbox: making them takes longer than replaying a month."""

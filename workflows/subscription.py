@@ -13,8 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ContinueAsNewVersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
+    # Tables and handlers: they hold no state, and a sandbox of its own for each would cost every cached workflow.
+    import workflows.perform as perform
     from domain import effects, messages, moving, support
     from domain.agenda import Item, agenda, due_on_text, next_item
     from domain.decide import decide
@@ -45,11 +48,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.run import Answer, Futures, Heard, Run, Seen, Told
     from domain.subscription import Subscription
     from domain.timeline import local_text
+    from workflows.attributes import attributes
+    from workflows.doors import legible, plain, with_doors
 
-from workflows import perform
-from workflows.attributes import attributes
 from workflows.couriers import Couriers
-from workflows.doors import legible, plain, with_doors
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
 DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on
@@ -74,6 +76,7 @@ class SubscriptionWorkflow:
         self.couriers = Couriers(self.state.id, self.state.timezone, clock=self._now, changed=self._show_page)
         self.busy = True
         self.billed = False
+        self.held = workflow.info().is_target_worker_deployment_version_changed()
         self.shown = attributes(self.state, next_item(self.state, self.policy))
 
     @workflow.run
@@ -231,15 +234,23 @@ class SubscriptionWorkflow:
         return not self.inbox and not self.moves and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
-        """Once a billing period, when its round is over, and whenever the server suggests it."""
-        return self.state.round is None and (self.billed or workflow.info().is_continue_as_new_suggested())
+        """Once a billing period, when its round is over; whenever the server suggests it; and for a new release.
+
+        A run that began beside its deployment's target is held there by an operator; it would begin there again.
+        """
+        info = workflow.info()
+        released = info.is_target_worker_deployment_version_changed() and not self.held
+        return self.state.round is None and (self.billed or info.is_continue_as_new_suggested() or released)
 
     def _continue_as_new(self) -> None:
         """Everything that is pending travels along: the inbox, and the parties not yet reached."""
         inbox = tuple(heard for heard, answers in self.inbox if answers is None)
         run = Run(self.state, self.offset.total_seconds(), self.turns, inbox, self.couriers.still_to_reach())
+        versioned = workflow.info().get_current_deployment_version() is not None
         workflow.continue_as_new(
-            args=[run], search_attributes=attributes(self.state, next_item(self.state, self.policy))
+            args=[run],
+            search_attributes=attributes(self.state, next_item(self.state, self.policy)),
+            initial_versioning_behavior=ContinueAsNewVersioningBehavior.AUTO_UPGRADE if versioned else None,
         )
 
     async def _wait(self, upcoming: Item | None) -> None:
