@@ -4,14 +4,19 @@
 #   make test     the quick tests
 #   make check    what CI runs, and all of the tests of which it runs a fixed part (marked exhaustive)
 #   make format   lay the code out, mend what ruff can mend
+#   make simulate random worlds under audit (SEED=... RUNS=...); a seed is drawn and printed where none is given
+#   make faults   real servers and workers, and what breaks (SEED=... SUBSCRIPTIONS=...): lost or doubled: nothing
+#   make messages 10,000 messages (SEED=... MESSAGES=...) to runs that end under them: lost, doubled, wrongly answered: 0
 #   make setup    only the virtual environment (PYTHON=python3.12 chooses another Python)
+#   make audit    the pinned packages against published vulnerabilities, where those can be asked for
+#   make histories  record what this release lacks of histories, and the fingerprint of its commands
 #   make pins     compile requirements*.in into requirements*.txt again
 #   make clean    remove what make and the demo have made
 
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format pins clean
+.PHONY: help setup run faults messages simulate test check format histories audit pins clean
 
 PYTHON ?= python3
 PIP_TOOLS := pip-tools==7.6.2
@@ -56,6 +61,15 @@ $(STAMP): requirements.txt requirements-dev.txt
 run: setup
 	@exec $(BIN)/python starter.py demo $(if $(ONCE),--once)
 
+simulate: setup
+	@$(BIN)/python -m proof.simulation $(if $(SEED),--seed $(SEED)) --runs $(or $(RUNS),2000)
+
+faults: setup
+	@$(BIN)/python -m proof.faults $(if $(SEED),--seed $(SEED)) $(if $(SUBSCRIPTIONS),--subscriptions $(SUBSCRIPTIONS))
+
+messages: setup
+	@$(BIN)/python -m proof.messages $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
+
 test: setup
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" $(ARGS)
 
@@ -71,6 +85,13 @@ check: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+histories: setup
+	@$(BIN)/python -m tests.replay.record
+	@$(BIN)/python -m tests.replay.fingerprint --write
+
+audit: setup
+	@$(BIN)/python -m proof.dependencies
 
 # Compiled with the oldest Python that is served; the pins hold for the newer ones too (make check runs on any).
 pins:

@@ -9,6 +9,7 @@ TEMPORAL_TLS..., TEMPORAL_PROFILE, temporal.toml).
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -132,19 +133,50 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Encryption:
+    """What Temporal keeps of us, encrypted: docs/security.md."""
+
+    keys: str = hidden()
+    """name:base64 (32 bytes), separated by commas or spaces; the first encrypts. Empty: payloads are plain JSON."""
+    keys_file: str = ""
+    """The same, one a line in a file, for secrets that are mounted as files."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodecServer:
+    """Where the Temporal UI and CLI have payloads decrypted: `python -m api.codec`."""
+
+    host: str = "127.0.0.1"
+    port: int = 8089
+    token: str = hidden()
+    """What every request must carry as a bearer token; at least 16 characters."""
+    origins: str = ""
+    """The UI's origins, such as https://temporal.example.com, separated by commas: other pages are not answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a process needs to know of its surroundings. An empty party is a simulated one, and said to be so."""
 
     database_url: str = field(default="", repr=False)
     """postgresql://user:password@host:port/database; empty where `make run`'s own PostgreSQL is used."""
+    database_owner_url: str = field(default="", repr=False)
+    """The same for the owner of the tables, who brings them up to date; empty where `database_url` is the owner's."""
     database_connections: int = 10
     """At most so many connections a process, 1 to 1000."""
     task_queue: str = "subscriptions"
     """Where workflows and activities of this deployment are served."""
+    deployment: str = "perennial"
+    """The name under which Temporal knows the workers that serve this queue, whichever version they are."""
+    build: str = ""
+    """Which version of them this worker is, such as a release's number or a commit; empty: unversioned, as in
+    development. See docs/upgrading.md."""
     cached_workflows: int = 1000
     """How many workflows a worker keeps in memory, 0 (replay every task) to 100000; about 0.1 MB each."""
     data: str = ".perennial"
     """The folder in which `make run` keeps its servers' files."""
+    reconcile: str = "0 3 * * *"
+    """When gateways, ledger, workflows, agency and platform are compared: cron, UTC; off (or empty) for never."""
     policies: str = ""
     """A folder with further policy files to carry, earlier versions among them; empty for the shipped ones only."""
     cards: str = ""
@@ -165,6 +197,8 @@ class Settings:
     debitura: Debitura = Debitura()
     folder: Folders = Folders()
     listen: Listen = Listen()
+    encryption: Encryption = Encryption()
+    codec: CodecServer = CodecServer()
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -190,7 +224,7 @@ NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
 
 GROUPS: dict[str, type] = {
     "stripe": Stripe, "paypal": PayPal, "smtp": Smtp, "house": House, "webhooks": Webhooks, "debitura": Debitura,
-    "folder": Folders, "listen": Listen,
+    "folder": Folders, "listen": Listen, "encryption": Encryption, "codec": CodecServer,
 }  # fmt: skip
 _PLAIN = tuple(each.name for each in fields(Settings) if each.name not in GROUPS)
 NAMES = (*_PLAIN, *(f"{group}_{each.name}" for group, kind in GROUPS.items() for each in fields(kind)))
@@ -198,10 +232,17 @@ NAMES = (*_PLAIN, *(f"{group}_{each.name}" for group, kind in GROUPS.items() for
 
 _RANGES = {
     "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "smtp_port": (1, 65_535),
-    "listen_port": (0, 65_535),
+    "listen_port": (0, 65_535), "codec_port": (0, 65_535),
 }  # fmt: skip
+_NAMED = {
+    "deployment": ("[A-Za-z0-9_-]+", "letters, digits, hyphens and underscores; a dot parts it from the build"),
+    "build": ("[A-Za-z0-9._-]*", "letters, digits, dots, hyphens and underscores, such as 0.2.0 or a commit"),
+    "reconcile": (r"|off|[0-9*/,-]+( [0-9*/,-]+){4}", "off, or five fields of cron in UTC, such as '0 3 * * *'"),
+}
+"""What Temporal takes for the two parts of a worker's version, `<deployment>.<build>`, and for a cron expression."""
+_POSTGRESQL = ("postgresql://", "postgres://")
 _SECRETS = frozenset(
-    ["database_url"]
+    ["database_url", "database_owner_url"]
     + [f"{group}_{each.name}" for group, kind in GROUPS.items() for each in fields(kind) if not each.repr]
 )
 
@@ -285,8 +326,10 @@ def _checked(name: str, value: object, source: str) -> object:
     if name in CHOICES and value not in CHOICES[name]:
         expected = ", ".join(choice for choice in CHOICES[name] if choice)
         raise InvalidSettings(f"{source}: {name} is {value!r}; expected one of {expected}")
-    if name == "database_url" and value and not value.startswith(("postgresql://", "postgres://")):
-        raise InvalidSettings(f"{source}: database_url does not begin with postgresql://; its value is not shown")
+    if name in ("database_url", "database_owner_url") and value and not value.startswith(_POSTGRESQL):
+        raise InvalidSettings(f"{source}: {name} does not begin with postgresql://; its value is not shown")
     if name == "task_queue" and not value:
         raise InvalidSettings(f"{source}: task_queue is empty; expected a name")
+    if name in _NAMED and not re.fullmatch(_NAMED[name][0], value):
+        raise InvalidSettings(f"{source}: {name} is {value!r}; expected {_NAMED[name][1]}")
     return value

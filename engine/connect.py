@@ -6,18 +6,24 @@ from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
-from engine.convert import DATA_CONVERTER
+from engine.encryption import converter, keys_of
+from settings import Encryption
+
+PLAIN = Encryption()
 
 
 class Unreachable(Exception):
     """Temporal cannot be reached; says where it was looked for and what to do."""
 
 
-async def connect(address: str | None = None, namespace: str | None = None) -> Client:
+async def connect(
+    address: str | None = None, namespace: str | None = None, *, encryption: Encryption = PLAIN
+) -> Client:
     """A client: at `address` where one is given, else wherever Temporal's environment configuration says.
 
-    Raises Unreachable. Nothing was sent and no money moved.
+    Raises Unreachable, and InvalidSettings for keys that cannot be. Nothing was sent and no money moved.
     """
+    data_converter = converter(keys_of(encryption))
     config = dict(ClientConfig.load_client_connect_config())
     if address:
         config["target_host"] = address
@@ -25,7 +31,7 @@ async def connect(address: str | None = None, namespace: str | None = None) -> C
         config["namespace"] = namespace
     config.setdefault("target_host", "localhost:7233")
     try:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER)  # type: ignore[arg-type]
+        return await Client.connect(**config, data_converter=data_converter)  # type: ignore[arg-type]
     except (RPCError, RuntimeError) as error:
         raise Unreachable(
             f"Temporal at {config['target_host']} cannot be reached: {error}. Nothing was sent. Start it (`make run`), "

@@ -30,6 +30,8 @@ class Addresses:
     ui: str
     settings: dict[str, object] = field(default_factory=dict, repr=False)
     """With what stands in for the parties that were left open, by flat names."""
+    support_url: str = field(default="", repr=False)
+    """The database's DSN for people at the command line; `database_url` is for what serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
     carry_policies(settings)
     here = known_addresses(settings)
     local = not settings.database_url and here is not None
-    database_url = settings.database_url or (here.database_url if here else "")
+    database_url = settings.database_url or (here.support_url or here.database_url if here else "")
     if not database_url:
         raise Unreachable(
             "no database is configured, and `make run` is not running here. Nothing was done. "
@@ -86,7 +88,7 @@ async def desk(settings: Settings) -> AsyncIterator[Desk]:
                 f"the database cannot be reached: {error}. Nothing was done. Start it (`make run`), or set "
                 "PERENNIAL_DATABASE_URL."
             ) from None
-        client = await connect(here.temporal if local and here else None)
         if local and here and here.settings:
             settings = built(here.settings)
+        client = await connect(here.temporal if local and here else None, encryption=settings.encryption)
         yield Desk(client, pool, Books(pool), settings, local)

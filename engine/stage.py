@@ -14,12 +14,13 @@ from temporalio.client import Client
 
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool, connected
+from adapters.postgres.roles import login
 from embedded.postgres import postgres
 from embedded.temporal import temporal
-from engine.connect import connect
+from engine.connect import PLAIN, connect
 from engine.crew import crew, migrated
-from engine.outside import reached
-from settings import Settings
+from engine.outside import events_of, reached
+from settings import Encryption, Settings
 from workflows.attributes import REGISTERED
 
 if TYPE_CHECKING:  # stand-ins are installed on machines of developers only
@@ -34,6 +35,7 @@ WorldKind = Literal["simulated", "wire"]
 class Stage:
     client: Client
     pool: Pool
+    """The tables' owner's, who may do everything; the worker has its own, with its role's rights."""
     books: Books
     address: str
     dsn: str
@@ -47,7 +49,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(*, cached_workflows: int = 1000, world: WorldKind = "simulated") -> AsyncIterator[Stage]:
+async def stage(
+    *, cached_workflows: int = 1000, world: WorldKind = "simulated", encryption: Encryption = PLAIN
+) -> AsyncIterator[Stage]:
     """Servers and worker for one process; `cached_workflows` 0 replays every task from its history.
 
     `world` wire: the real adapters, with stand-ins at the other end.
@@ -60,13 +64,14 @@ async def stage(*, cached_workflows: int = 1000, world: WorldKind = "simulated")
         )
         await migrated(dsn_)
         pool = await stack.enter_async_context(connected(dsn_))
-        client = await connect(server.address, "default")
+        client = await connect(server.address, "default", encryption=encryption)
         settings: Settings = Settings()
         stand_ins: StandIns | None = None
         if world == "wire":
             from engine.stand_ins import standing_in
 
             settings, stand_ins = await stack.enter_async_context(standing_in(settings))
-        outside = await stack.enter_async_context(reached(settings, pool))
+        at_work = await stack.enter_async_context(connected(await login(dsn_, "stage_worker", "worker")))
+        outside = await stack.enter_async_context(reached(settings, at_work))
         await stack.enter_async_context(crew(client, outside, TASK_QUEUE, cached_workflows=cached_workflows))
-        yield Stage(client, pool, outside.books, server.address, dsn_, stand_ins)
+        yield Stage(client, pool, Books(pool, events_of(settings)), server.address, dsn_, stand_ins)

@@ -21,6 +21,8 @@ LOCK = int.from_bytes(hashlib.sha256(b"perennial-migrations").digest()[:8], "big
 LOCK_SECONDS = 120  # how long to wait for another process that migrates; the longest file so far takes 0.2 s
 POLL_SECONDS = 0.1  # polled: a session blocked inside pg_advisory_lock would deadlock with CREATE INDEX CONCURRENTLY
 
+OWNER = "Have the owner of the tables do it: `cli.py migrate` with PERENNIAL_DATABASE_OWNER_URL."
+
 _KEPT = """
 create table if not exists schema_migration (
   name text primary key, sha256 text not null, applied_at timestamptz not null default now()
@@ -41,7 +43,7 @@ async def migrate(dsn: str, folders: Sequence[Path] = (BOOKS,)) -> list[str]:
     connection = await asyncpg.connect(dsn)
     try:
         await _lock(connection)
-        await connection.execute(_KEPT)
+        await _begin(connection)
         applied = {row["name"]: row["sha256"] for row in await connection.fetch("select * from schema_migration")}
         return [name for folder in folders for name in await _apply(connection, folder, applied)]
     finally:
@@ -58,6 +60,18 @@ async def _lock(connection: asyncpg.Connection[asyncpg.Record]) -> None:
             f"another process has been migrating this database for more than {LOCK_SECONDS} s; nothing was applied. "
             "Look for its session in pg_stat_activity, let it finish or end it, then start again."
         ) from None
+
+
+async def _begin(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Make the list of what was applied. Looked for first: who may make no table may not say `if not exists` either."""
+    if await connection.fetchval("select to_regclass('schema_migration') is not null"):
+        return
+    try:
+        await connection.execute(_KEPT)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationFailed(
+            f"the database has no tables yet, and this login may not make any: {error}. {OWNER}"
+        ) from error
 
 
 async def _apply(connection: asyncpg.Connection[asyncpg.Record], folder: Path, applied: dict[str, str]) -> list[str]:
@@ -96,6 +110,11 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], name: str, text: 
             async with connection.transaction():
                 await connection.execute(text)
                 await connection.execute(note, name, digest)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationFailed(
+            f"{name} has not been applied, and this login may not: {error}. Nothing of it was done. "
+            f"{error.hint or OWNER}"
+        ) from error
     except asyncpg.PostgresError as error:
         raise MigrationFailed(
             f"{name} failed: {error}. Files before it stay applied, this one "
