@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import typer
 
-from commands import letters, money, outside, reading, saying, steering
+from commands import keys, letters, money, outside, reading, reconciling, saying, steering, tables
 from engine.leaving import leave_as
 
 app = typer.Typer(
     help="Find, show, say, move: for support and operators.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-for subject in (reading, steering, money, outside, letters, saying):
+for subject in (reading, steering, money, outside, letters, reconciling, saying, keys, tables):
     app.add_typer(subject.app)
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from domain.errands import Delivered
 from domain.gateways import DeliveryRefused
 from domain.letters import Addressee, Letter
 from domain.subscription import Invoice
+from domain.witnesses import Obeys
 
 Party = Literal["platform", "agency", "siblings", "mail"]
 
@@ -87,6 +88,9 @@ class Platform(Protocol):
         by: str,
         because: str,
     ) -> None: ...
+
+    async def state(self, key: str, *, subscription_id: str, at: datetime) -> Obeys | None:
+        """What it has obeyed, and what is in force there; None where it does not tell."""
 
 
 class Agency(Protocol):

@@ -7,6 +7,7 @@ after its import, and importing one again is no harm; so a crash at any moment l
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -69,7 +70,8 @@ def _looked_at(folder: Path) -> dict[Path, tuple[int, int]]:
     for path in folder.iterdir():
         if path.name.startswith(".") or path.suffix.lower() in UNFINISHED or path.is_symlink() or not path.is_file():
             continue
-        looks[path] = _look(path)
+        with contextlib.suppress(FileNotFoundError):  # renamed or taken away meanwhile
+            looks[path] = _look(path)
     return looks
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json, to_json
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
@@ -19,14 +20,12 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 
-from domain.run import Run
+from domain.quoting import Unread
+from domain.run import AS_IT_WAS, DEPLOY, SCHEMA, NotTakenUp, Run, taken_up, whose
 
-SHORT: tuple[type, ...] = (Run,)
-"""Written without the fields that have their default: two thirds of a healthy state.
+with_config(ConfigDict(extra="forbid"))(Run)  # and all within it: what this worker does not know, it must not drop
 
-So a default of `Subscription` must never change its meaning: states written before are read with it.
-"""
-
+LISTED = 5  # fields, in the text of an error
 SHOWN = 40  # characters of what a stranger wrote
 
 
@@ -36,19 +35,48 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+def written(run: Run) -> bytes:
+    """A run's argument, without the fields that have their default: two thirds of a healthy state.
+
+    So a default of `Subscription` must never change its meaning: states written before are read with it.
+    """
+    data = _adapter(Run).dump_json(run, exclude_defaults=True)
+    return data if SCHEMA == 1 else b'{"schema":%d,' % SCHEMA + data[1:]
+
+
+def read(data: bytes) -> Run:
+    """A run's argument in whichever shape it was written, as a whole.
+
+    Raises NotTakenUp for one that has what this code does not know; ValueError for what is no JSON.
+    """
+    said = from_json(data)
+    if not isinstance(said, dict):
+        raise NotTakenUp(f"a run's argument is {type(said).__name__}, not an object. {AS_IT_WAS}")
+    taken = taken_up(said)
+    try:
+        run: Run = _adapter(Run).validate_json(data if taken is said else to_json(taken))
+    except ValidationError as error:
+        strange = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise NotTakenUp(
+            f"{whose(said)} holds what this worker does not know, so a newer one may have written it: "
+            f"{'; '.join(strange[:LISTED])}. {AS_IT_WAS} {DEPLOY}"
+        ) from None
+    return run
+
+
 class JsonConverter(PydanticJSONPlainPayloadConverter):
     """One JSON form for every value."""
 
     def to_payload(self, value: Any) -> Payload | None:
         """JSON of a value."""
-        if isinstance(value, SHORT):
-            kind: Any = type(value)
-            data = _adapter(kind).dump_json(value, exclude_defaults=True)
-            return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
+        if isinstance(value, Run):
+            return Payload(metadata={"encoding": self.encoding.encode()}, data=written(value))
         return super().to_payload(value)
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        """The value of JSON, by its type."""
+        """The value of JSON, by its type. Raises NotTakenUp for a run that a newer worker wrote."""
+        if type_hint is Run:
+            return read(payload.data)
         return _adapter(Any if type_hint is None else type_hint).validate_json(payload.data)
 
 
@@ -75,7 +103,7 @@ class Converter(CompositePayloadConverter):
             return super().from_payloads([payload])[0]
         except Exception:  # whatever a converter raises: a message that vanishes is worse than any of them
             encoding = payload.metadata.get("encoding", b"none")[:SHOWN].decode(errors="replace")
-            return f"{len(payload.data)} bytes that cannot be read, encoding {encoding!r}"
+            return Unread(f"{len(payload.data)} bytes that cannot be read, encoding {encoding!r}")
 
 
 DATA_CONVERTER = DataConverter(payload_converter_class=Converter)

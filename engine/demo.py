@@ -20,6 +20,7 @@ import settings as settings_file
 from adapters.bank.creditor_reference import creditor_reference
 from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool, connected
+from adapters.postgres.roles import login
 from adapters.simulated.world import load_world
 from domain.effects import Entry
 from domain.messages import digests, parse
@@ -32,7 +33,9 @@ from engine.begin import NO_CONTACT, begin, handle_of
 from engine.connect import connect
 from engine.crew import crew, migrated
 from engine.here import ADDRESSES, Addresses, carry_policies, keep_addresses
-from engine.outside import chosen, reached
+from engine.outside import chosen, events_of, reached
+from engine.reconciliation import reconciler
+from engine.schedule import scheduled
 from engine.surroundings import Surroundings, surrounded
 from engine.virtual_time import TIE, VirtualTime
 from policies.load import load
@@ -41,6 +44,7 @@ from workflows.attributes import REGISTERED
 LIVES = Path(__file__).parent.parent / "examples" / "demo"
 STATEMENT_SECONDS = 60  # until a transfer has come through the bank's file; it takes about two
 LOOK_SECONDS = 0.1
+OWNERS_CONNECTIONS, DESK_CONNECTIONS = 1, 3  # one life after another, beside the worker's own
 DATES = ("starts_on", "from", "until", "on", "at")
 
 
@@ -83,21 +87,39 @@ async def show(*, once: bool) -> None:
         async with steps.step("Temporal server with its UI"):
             server = await stack.enter_async_context(temporal(data / "temporal", ui=True, search_attributes=REGISTERED))
         async with steps.step("tables"):
-            database_url = await create_database(dsn, "perennial")
-            await migrated(database_url)
+            owner_url = await create_database(dsn, "perennial")
+            await migrated(owner_url)
+            database_url = await login(owner_url, "perennial_serving", "worker")
+            support_url = await login(owner_url, "perennial_desk", "support")
         pool = await stack.enter_async_context(connected(database_url, size=said.database_connections))
-        client = await connect(server.address, "default")
+        owners = await stack.enter_async_context(connected(owner_url, size=OWNERS_CONNECTIONS))
+        at_desk = await stack.enter_async_context(connected(support_url, size=DESK_CONNECTIONS))
+        client = await connect(server.address, "default", encryption=said.encryption)
         async with steps.step("gateways, mail server, platform, agency and bank, standing in"):
             around = await stack.enter_async_context(surrounded(said, data, client, pool))
         outside = await stack.enter_async_context(reached(around.settings, pool))
-        await stack.enter_async_context(crew(client, outside, said.task_queue, cached_workflows=said.cached_workflows))
+        reconciliation = await stack.enter_async_context(reconciler(around.settings, client, pool, outside))
+        await stack.enter_async_context(
+            crew(
+                client,
+                outside,
+                said.task_queue,
+                cached_workflows=said.cached_workflows,
+                reconciliation=reconciliation,
+            )
+        )
+        await scheduled(client, said)
         addresses = Addresses(
-            database_url, server.address, server.ui_address or "", settings_file.flattened(around.settings)
+            database_url,
+            server.address,
+            server.ui_address or "",
+            settings_file.flattened(around.settings),
+            support_url,
         )
         keep_addresses(said, addresses)
         stack.callback((Path(said.data) / ADDRESSES).unlink, missing_ok=True)
-        books = outside.books
-        stage = Stage(VirtualTime(client), pool, books, around, said.task_queue)
+        books = Books(at_desk, events_of(around.settings))
+        stage = Stage(VirtualTime(client), owners, books, around, said.task_queue)
         today = datetime.now(UTC).date()
         for file in sorted(LIVES.glob("*.json")):
             if stop.is_set():
@@ -138,7 +160,8 @@ class Stage:
     """What a life is played on."""
 
     virtual: VirtualTime
-    pool: Pool
+    owners: Pool
+    """Of the tables' owner, who scripts what the simulated parties answer."""
     books: Books
     around: Surroundings
     task_queue: str
@@ -151,7 +174,7 @@ async def _live(stage: Stage, scenario: Scenario, stop: asyncio.Event) -> None:
     around.stand_ins.worlds.script(id_, scenario.world, scenario.terms.customer.timezone)
     contact = NO_CONTACT
     if await books.view(id_) is None:
-        await load_world(stage.pool, id_, scenario.world)
+        await load_world(stage.owners, id_, scenario.world)
         contact = around.stand_ins.contact(scenario.terms)
     started = await begin(virtual.client, books, stage.task_queue, scenario.terms, policy, contact=contact)
     if started.how == "ended":

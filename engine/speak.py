@@ -5,10 +5,18 @@ A message to one that has ended is refused and written down, and money that stil
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
-from temporalio.client import Client, RPCError, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    RPCError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCStatusCode
 
 from adapters.postgres.books import Books
@@ -17,10 +25,12 @@ from domain.decide import refused_after_the_end
 from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
 from domain.published import any_version
-from domain.run import Answer
+from domain.run import ASK_AGAIN, Answer
 from engine.begin import handle_of
 
-TRIES = 5  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
+TRIES = 10  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
+PAUSE_SECONDS = 0.1  # before the second try, and so much longer before each further one: 4.5 s in all
+NOT_DONE = (ASK_AGAIN, "AcceptedUpdateCompletedWorkflow")  # the latter is the server's word for a run that is over
 
 
 class UnknownSubscription(Exception):
@@ -51,16 +61,27 @@ async def tell(client: Client, books: Books, subscription_id: str, signal: str, 
 async def ask(client: Client, books: Books, subscription_id: str, signal: str, payload: dict[str, Any]) -> Answer:
     """Send a message as an update and give what happened.
 
-    Raises MessageRefused where it makes no sense, UnknownSubscription where there is none.
+    A message that names neither an `id` nor a `reference` is given an id, so that trying again has no second effect.
+    Raises MessageRefused where it makes no sense, UnknownSubscription where there is none, and after the last try what
+    kept it from being answered: RPCError, WorkflowUpdateRPCTimeoutOrCancelledError or WorkflowUpdateFailedError.
     """
     _no_card_number(signal, payload)
+    said_once = str(uuid4())
+    if payload.get("id") is None and payload.get("reference") is None:
+        payload = payload | {"id": said_once}
     for attempt in range(1, TRIES + 1):
         try:
             answer: Answer = await handle_of(client, subscription_id).execute_update(
-                signal, payload, result_type=Answer
+                signal, payload, id=said_once, result_type=Answer
             )
         except WorkflowUpdateFailedError as failed:
-            raise MessageRefused(str(failed.cause)) from None
+            if not (isinstance(failed.cause, ApplicationError) and failed.cause.type in NOT_DONE):
+                raise MessageRefused(str(failed.cause)) from None
+            if attempt == TRIES:
+                raise
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            if attempt == TRIES:
+                raise
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 entries = await after_the_end(books, subscription_id, signal, payload, datetime.now(UTC))
@@ -69,6 +90,7 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
                 raise
         else:
             return answer
+        await asyncio.sleep(PAUSE_SECONDS * attempt)
     raise AssertionError("unreachable")
 
 

@@ -44,10 +44,11 @@ class VirtualTime:
         self._skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
         self.client = self._skipper.client
 
-    async def hop(self, subscription_id: str, to: datetime) -> Seen | None:
+    async def hop(self, subscription_id: str, to: datetime, tolerance: timedelta = TOLERANCE) -> Seen | None:
         """Let everything happen that is due until business time `to`; gives the state there, None once it has ended.
 
-        A `to` that lies in the past of its clock changes nothing. Raises ClockOvershot, NotSettled.
+        A `to` that lies in the past of its clock changes nothing. Raises NotSettled, and ClockOvershot where it landed
+        later than `tolerance` after `to`.
         """
         handle = handle_of(self.client, subscription_id)
         while True:
@@ -64,7 +65,7 @@ class VirtualTime:
                     continue  # it ended, or continued as new under our hands; look again
                 raise
             landed = await self._clock(handle, seen)
-            if landed > to + TOLERANCE:
+            if landed > to + tolerance:
                 raise ClockOvershot(
                     f"subscription {subscription_id}: sent to {to.isoformat()}, landed at {landed.isoformat()}. "
                     "Play it again from the beginning."

@@ -9,7 +9,7 @@ import asyncio
 import re
 import ssl
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +44,10 @@ class MailFault:
     to: str = ""
     times: int = 1
     seconds: float = 0.0
+    skip: int = 0
+    """How many such mails pass unharmed before."""
+    strikes: Callable[[str], None] | None = None
+    """Called with the recipient as the fault strikes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,12 @@ class MailCatcher:
         """The fault of a kind that a mail meets, used up by it; where no recipient is known yet, any."""
         for fault in self.faults:
             if fault.kind == kind and fault.times > 0 and (address is None or re.search(fault.to, address)):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
+                if fault.strikes is not None:
+                    fault.strikes(address or "")
                 return fault
         return None
 
@@ -185,6 +194,17 @@ class MailCatcher:
         return AuthResult(success=right, handled=False)
 
 
+class _Hooks:
+    """What aiosmtpd asks of a handler, and nothing else: of each connection it reads every attribute of its handler,
+    and a catcher's are all of its mails."""
+
+    def __init__(self, catcher: MailCatcher) -> None:
+        self.handle_MAIL = catcher.handle_MAIL
+        self.handle_RCPT = catcher.handle_RCPT
+        self.handle_DATA = catcher.handle_DATA
+        self.handle_QUIT = catcher.handle_QUIT
+
+
 class _Connection(SMTP):
     """One client's connection; known to the server as long as it is open."""
 
@@ -193,7 +213,7 @@ class _Connection(SMTP):
             # it counts STARTTLS alone as encryption, and warns where a connection is encrypted from its start
             warnings.simplefilter("ignore", UserWarning)
             super().__init__(
-                catcher,
+                _Hooks(catcher),
                 enable_SMTPUTF8=True,
                 hostname=NAME,
                 data_size_limit=SIZE_BYTES,

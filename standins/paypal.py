@@ -47,6 +47,7 @@ class PayPalStandIn:
         app.router.add_post(GRANT, self._grant)
         app.router.add_routes([*self.vault.routes(), *self.till.routes()])
         app.router.add_post("/v1/notifications/webhooks", self.hooks.subscribe_here)
+        app.router.add_get("/v1/notifications/webhooks-events", self.hooks.list_events)
         app.router.add_post("/v1/notifications/verify-webhook-signature", self.hooks.verify)
         app.on_cleanup.append(self._end)
         return app

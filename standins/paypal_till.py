@@ -89,6 +89,11 @@ class Till:
         self._shelf.put("order", order_id, order)
         return order
 
+    def charge_of(self, order_id: str) -> str:
+        """The merchant's own name (`invoice_id`) of an order; empty where there is none."""
+        order = self._shelf.get("order", order_id) or {"purchase_units": [{}]}
+        return str(order["purchase_units"][0].get("invoice_id", ""))
+
     def expire(self) -> None:
         """Drop every order that nobody has captured."""
         for order in self._shelf.all("order"):
@@ -125,7 +130,15 @@ class Till:
         order = self._shelf.get("order", capture["supplementary_data"]["related_ids"]["order_id"])
         if order is None:
             raise LookupError(f"capture {capture['id']} is of no order that was ever made")
-        order["purchase_units"][0]["payments"] = {"captures": [dict(capture)]}
+        refunds = [
+            {name: value for name, value in refund.items() if name != "capture_id"}
+            for refund in self._shelf.all("refund")
+            if refund["capture_id"] == capture["id"]
+        ]
+        order["purchase_units"][0]["payments"] = {
+            "captures": [dict(capture)],
+            **({"refunds": refunds} if refunds else {}),
+        }
         self._shelf.put("order", order["id"], order | {"status": "COMPLETED"})
 
     def capture_of(self, capture_id: str) -> dict[str, Any]:

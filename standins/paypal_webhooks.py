@@ -107,6 +107,24 @@ class PayPalHooks:
         webhook_id = self.subscribe(str(said["url"]))
         return web.json_response(self._shelf.get("webhook", webhook_id), status=201)
 
+    async def list_events(self, request: web.Request) -> web.Response:
+        """GET /v1/notifications/webhooks-events: newest first, page by page, as the links lead."""
+        asked = request.query
+        size, page = int(asked.get("page_size", "10")), int(asked.get("page", "0"))
+        start, end = asked.get("start_time", ""), asked.get("end_time", "9999")
+        kind = asked.get("event_type")
+        found = [
+            event
+            for event in reversed(self.events())
+            if start <= event["create_time"] <= end and kind in (None, event["event_type"])
+        ]
+        shown = found[page * size : (page + 1) * size]
+        links = [link(f"{request.path_qs}", "self")]
+        if len(found) > (page + 1) * size:
+            onward = "&".join(f"{name}={value}" for name, value in asked.items() if name != "page")
+            links.append(link(f"{request.path}?{onward}&page={page + 1}", "next"))
+        return web.json_response({"events": shown, "count": len(shown), "links": links})
+
     async def verify(self, request: web.Request) -> web.Response:
         """POST /v1/notifications/verify-webhook-signature: looks at the signature, its time, and the event's bytes.
 

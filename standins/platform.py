@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -23,6 +23,16 @@ from standins.wire import Shelf, Wire
 PATH = "/hooks/billing"
 TOLERANCE_SECONDS = 300  # what the Standard Webhooks libraries allow, either way
 Verdict = Literal["obeyed", "late", "noted"]
+STATE_REQUESTED = "subscription.state_requested"
+UNDOES = {
+    "allow_uploads": "block_uploads",
+    "allow_archive": "block_archive",
+    "activate_sites": "deactivate_sites",
+    "unlock_server": "lock_server",
+    "unlock_account": "lock_account",
+    "revoke_cancellation": "cancel_server",
+}
+"""Which command of the published policies takes which one back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class PlatformStandIn:
 
     def __init__(self, shelf: Shelf, secret: str, *, clock: Callable[[], float] = time.time) -> None:
         """`secret` is `whsec_...`; assign to `secret` to change it. `clock` gives seconds since 1970."""
+        self.tells = True
+        """Whether it answers what it has obeyed; a platform that was not taught the question only acknowledges it."""
         self.shelf = shelf
         self.wire = Wire()
         self.secret = secret
@@ -83,6 +95,8 @@ class PlatformStandIn:
         try:
             said = json.loads(body)
             data = said["data"]
+            if said["type"] == STATE_REQUESTED:
+                return self._state(str(data["subscription"]))
             heard = Heard(
                 id=request.headers["webhook-id"],
                 subscription_id=str(data["subscription"]),
@@ -99,6 +113,25 @@ class PlatformStandIn:
             return web.Response(status=400)
         self._take(heard)
         return web.Response(status=204)
+
+    def forget(self, subscription_id: str, key: str) -> None:
+        """Something goes wrong inside: a command that was acknowledged was never carried out."""
+        for one in self.told(subscription_id):
+            if one.key == key:
+                self.shelf.put("told", one.id, asdict(one) | {"verdict": "noted"})
+        places = [one.place for one in self.told(subscription_id) if one.verdict == "obeyed"]
+        self.shelf.put("place", subscription_id, {"place": max(places, default=0)})
+
+    def _state(self, subscription_id: str) -> web.Response:
+        if not self.tells:
+            return web.Response(status=204)
+        standing: dict[str, Any] = {}
+        for command in self.obeyed(subscription_id):
+            standing.pop(UNDOES.get(command, ""), None)
+            if command in UNDOES.values():
+                standing[command] = True
+        place = self.shelf.get("place", subscription_id) or {"place": 0}
+        return web.json_response({"obeyed": place["place"], "in_force": list(standing)})
 
     def _take(self, heard: Heard) -> None:
         """Take in what is new; of what is known, count only that it came again."""

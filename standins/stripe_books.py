@@ -312,9 +312,14 @@ class StripeBooks:
         return found
 
     def listed(self, kind: str, query: Object) -> list[Object]:
-        """Newest first, of those whose fields are as the query has them; everything of that kind."""
+        """Newest first, of those whose fields are as the query has them; everything of that kind.
+
+        `created` is a span (gt, gte, lt, lte), `types` of events a list, as in Stripe's reference of each list.
+        """
         wanted = {name: query[name] for name in ("customer", "payment_intent", "charge", "type") if name in query}
         found = [o for o in self.shelf.all(kind) if all(o.get(name) == value for name, value in wanted.items())]
+        bounds, types = query.get("created", {}), query.get("types")
+        found = [o for o in found if _within(o["created"], bounds) and (types is None or o["type"] in types)]
         return found[::-1]
 
     def _keep(self, thing: Object, kind: str, previous: Object | None = None) -> Object:
@@ -344,6 +349,13 @@ class StripeBooks:
     def _secret(self, method_id: str) -> dict[str, Any]:
         """What a test card does, which no answer tells."""
         return self.shelf.get("secret", method_id) or {"token": "pm_card_visa", "set_up": False, "spent": False}
+
+
+def _within(at: int, bounds: Any) -> bool:
+    if not isinstance(bounds, dict):
+        return at == int(bounds)
+    after = at > int(bounds.get("gt", -1)) and at >= int(bounds.get("gte", 0))
+    return after and at < int(bounds.get("lt", at + 1)) and at <= int(bounds.get("lte", at))
 
 
 def _stripes_own(reason: str | None) -> str:

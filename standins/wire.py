@@ -20,7 +20,8 @@ from typing import Any, Literal
 from aiohttp import web
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-FaultKind = Literal["lost_before", "lost_after", "slow", "garbage", "status"]
+FaultKind = Literal["lost_before", "lost_after", "slow", "garbage", "status", "twice"]
+Strikes = Callable[[web.Request], None]
 
 REQUESTS_KEPT = 10_000  # the newest; a test looks at a few
 BODY_BYTES = 30 * 2**20  # the largest document an agency takes is 25 MB
@@ -29,11 +30,14 @@ BIND = "127.0.0.1"
 
 @dataclass(slots=True)
 class Fault:
-    """What breaks at requests whose `METHOD /path` matches `at` (a regular expression, searched); the next `times`.
+    """What breaks at requests whose `METHOD /path` matches `at` (a regular expression, searched): `skip` of them pass
+    unharmed, the next `times` do not.
 
     lost_before: the connection ends before the party has looked at the request. lost_after: after it has done its
     work. slow: answers after `seconds`. garbage: answers 200 with what is no JSON, its work undone. status: answers
-    `status`, its work undone.
+    `status`, its work undone. twice: the request arrives twice, one after the other; the second answer is heard.
+
+    `strikes` is called as the fault strikes: of lost_after, when the work is done and nobody has heard of it.
     """
 
     at: str
@@ -41,6 +45,8 @@ class Fault:
     times: int = 1
     status: int = 500
     seconds: float = 0.0
+    skip: int = 0
+    strikes: Strikes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Shelf:
             file.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(file or ":memory:", isolation_level=None)
         self._database.execute("pragma journal_mode = wal")
+        self._database.execute("pragma synchronous = normal")  # a killed process loses nothing, a power cut the last
         self._database.execute(
             "create table if not exists object (seq integer primary key autoincrement, kind text not null,"
             " id text not null, body text not null, unique (kind, id))"
@@ -108,6 +115,9 @@ class Wire:
         """The fault that a request meets, used up by it."""
         for fault in self.faults:
             if fault.times > 0 and re.search(fault.at, f"{method} {path}"):
+                if fault.skip > 0:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 return fault
         return None
@@ -119,12 +129,18 @@ class Wire:
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append(Seen(request.method, request.path_qs, headers, body))
         fault = self.next_fault(request.method, request.path_qs)
+        strikes = (fault.strikes if fault else None) or _unseen
+        if fault is not None and fault.kind != "lost_after":
+            strikes(request)
         match fault:
             case Fault(kind="lost_before"):
                 raise _hang_up(request)
             case Fault(kind="lost_after"):
                 await handler(request)
+                strikes(request)
                 raise _hang_up(request)
+            case Fault(kind="twice"):
+                await handler(request)
             case Fault(kind="garbage"):
                 return web.Response(text="<html>upstream connect error", content_type="text/html")
             case Fault(kind="status", status=status):
@@ -135,6 +151,10 @@ class Wire:
             case None:
                 pass
         return await handler(request)
+
+
+def _unseen(request: web.Request) -> None:
+    """Nobody wants to know."""
 
 
 def _hang_up(request: web.Request) -> ConnectionResetError:

@@ -21,6 +21,7 @@ from domain.reports import Report
 
 NEEDED = ("id", "reference", "kind", "amount", "currency")
 ROWS_LIMIT = 100_000  # of one file; an agency's whole portfolio, and some 10 MB
+FIELD_LIMIT = 120  # characters; ids become part of ours, and PostgreSQL refuses a zero byte
 SOURCE = "agency-csv"
 
 
@@ -54,9 +55,9 @@ def _rows(data: bytes) -> list[dict[str, str]]:
         missing = [name for name in NEEDED if name not in (table.fieldnames or ())]
         rows = [{name: (row[name] or "").strip() for name in NEEDED} for row in table] if not missing else []
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"byte {error.start} is no UTF-8; nothing was taken in") from None
+        raise UnreadableFile(f"byte {error.start} is no UTF-8; expected CSV in UTF-8; nothing was taken in") from None
     except csv.Error as error:
-        raise UnreadableFile(f"it is no CSV ({error}); nothing was taken in") from None
+        raise UnreadableFile(f"it is no CSV ({error}); expected {', '.join(NEEDED)}; nothing was taken in") from None
     if missing:
         raise UnreadableFile(f"column {missing[0]!r} is missing; expected {', '.join(NEEDED)}; nothing was taken in")
     if len(rows) > ROWS_LIMIT:
@@ -65,6 +66,8 @@ def _rows(data: bytes) -> list[dict[str, str]]:
 
 
 async def _read(at: _Line, row: Mapping[str, str], cases: Cases) -> list[Report]:
+    if any(len(text) > FIELD_LIMIT or not text.isprintable() for text in row.values()):
+        return [_ask(at, None, f"a field of it is none of at most {FIELD_LIMIT} printable characters")]
     case = await cases.find(AGENCY, row["reference"])
     if case is None or not row["id"]:
         why = "its reference is none of ours" if row["id"] else "it has no id"

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from adapters.agency.placement import Line
@@ -89,19 +89,23 @@ class PaymentSaid(_Said):
                 return None
 
 
+Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,120}$")]
+"""A name of theirs, which goes into names of ours: an id, the kind of an event."""
+
+
 class EventData(_Said):
     """What a webhook is about. Only the names are believed; amounts and states are read from the API."""
 
-    case_id: str
-    payment_id: str | None = None
+    case_id: Name
+    payment_id: Name | None = None
     new_lifecycle: str | None = None
 
 
 class EventSaid(_Said):
     """A webhook's envelope."""
 
-    id: str
-    event: str
+    id: Name
+    event: Name
     timestamp: datetime | None = None
     data: EventData
 

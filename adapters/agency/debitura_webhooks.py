@@ -84,6 +84,11 @@ class DebituraWebhooks:
         except NotAtDebitura:
             return (_report(event, case, f"event/{event.id}", note=f"debitura has no case {case_id} any more"),)
 
+    async def told(self, case_id: str) -> tuple[Report, ...]:
+        """The same for a case by the agency's own name; nothing for one that was not placed from here."""
+        case = await self._cases.find(AGENCY, case_id)
+        return await self.sweep(case) if case is not None else ()
+
     async def sweep(self, case: AgencyCase) -> tuple[Report, ...]:
         """What a case's webhooks would have said, for those that never came; deleted payments excepted."""
         said = await self._api.case(case.case_id)

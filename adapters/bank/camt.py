@@ -15,6 +15,7 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped, un
 
 from adapters.bank.lines import BadStatement, Line, Statement, minor_units
 from domain.matching import Kind, Stated
+from domain.quoting import named, quoted
 
 REPORTS = {"BkToCstmrStmt": ("camt.053", "Stmt"), "BkToCstmrDbtCdtNtfctn": ("camt.054", "Ntfctn")}
 NOT_TAKEN = {
@@ -42,9 +43,11 @@ def read(data: bytes) -> Statement:
     try:
         root = fromstring(data, forbid_dtd=True)
     except ParseError as error:
-        raise BadStatement("the file", f"is not well-formed XML: {error}") from None
-    except (DefusedXmlException, ValueError, LookupError) as error:
-        raise BadStatement("the file", f"holds XML that is not read: {type(error).__name__}") from None
+        raise BadStatement("the file", f"is not well-formed XML: {error}; expected a whole document") from None
+    except DefusedXmlException:
+        raise BadStatement("the file", "declares a document type or entities; expected XML without them") from None
+    except (ValueError, LookupError):
+        raise BadStatement("the file", "names an encoding that is not read; expected UTF-8") from None
     for body in root:
         name = _name(body)
         if name in NOT_TAKEN:
@@ -52,7 +55,7 @@ def read(data: bytes) -> Statement:
         if name in REPORTS:
             kind, report = REPORTS[name]
             return _statement(kind, [one for one in body if _name(one) == report])
-    raise BadStatement(_name(root), f"holds no {' or '.join(REPORTS)}; expected camt.053 or camt.054")
+    raise BadStatement(named(_name(root)), f"holds no {' or '.join(REPORTS)}; expected camt.053 or camt.054")
 
 
 def _statement(kind: str, reports: list[Element]) -> Statement:
@@ -68,7 +71,7 @@ def _statement(kind: str, reports: list[Element]) -> Statement:
             where = f"statement {number}, entry {entry_number}"
             status = _text(entry, "Sts/Cd") or _text(entry, "Sts")
             if status not in ("BOOK", "PDNG", "INFO", "FUTR"):
-                raise BadStatement(where, f"has the status {status!r}; expected BOOK, PDNG, INFO or FUTR")
+                raise BadStatement(where, f"has the status {quoted(status)}; expected BOOK, PDNG, INFO or FUTR")
             if status == "BOOK":
                 lines.extend(_lines(entry, where, "".join(account.split()).upper()))
             else:
@@ -185,7 +188,7 @@ def _amount(node: Element, path: str, where: str) -> tuple[int, str]:
 def _is_credit(entry: Element, where: str) -> bool:
     side = _text(entry, "CdtDbtInd")
     if side not in ("CRDT", "DBIT"):
-        raise BadStatement(where, f"has CdtDbtInd {side!r}; expected CRDT or DBIT")
+        raise BadStatement(where, f"has CdtDbtInd {quoted(side)}; expected CRDT or DBIT")
     return side == "CRDT"
 
 
@@ -196,7 +199,7 @@ def _date(entry: Element, path: str, where: str) -> date | None:
     try:
         return date.fromisoformat(said[:10])  # a date may carry a time or a zone; the bank's own day counts
     except ValueError:
-        raise BadStatement(where, f"has {path} {said[:30]!r}; expected such as '2026-03-18'") from None
+        raise BadStatement(where, f"has {path} {quoted(said)}; expected such as '2026-03-18'") from None
 
 
 def _reference(said: str) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 from adapters.bank import camt, mt940
 from adapters.bank.lines import BadStatement, Line, Statement
 from domain.matching import StatementEntry, squeezed
+from domain.quoting import legible
 
 BYTES_LIMIT = 20 * 1024 * 1024  # a statement of 10,000 transfers has about 15 MB of XML; what is larger comes in parts
 LINES_LIMIT = 10_000  # of one file: it is read whole before anything is taken in
@@ -37,8 +38,9 @@ class BankFile:
 def read_statement(file_name: str, data: bytes) -> BankFile:
     """The transfers of a camt.053, camt.054 or MT940 file, in its order. Raises BadStatement naming file and place.
 
-    A file is taken as a whole or not at all.
+    A file is taken as a whole or not at all. Its name is kept as far as it can be read aloud.
     """
+    file_name = legible(file_name, 100) or "a file without a name"
     try:
         if len(data) > BYTES_LIMIT:
             raise BadStatement("the file", f"has {len(data)} bytes; expected at most {BYTES_LIMIT}")

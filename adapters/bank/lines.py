@@ -7,6 +7,7 @@ from datetime import date
 
 from domain.matching import Kind, Stated
 from domain.money import InvalidAmount, Money
+from domain.quoting import quoted
 
 
 class BadStatement(ValueError):
@@ -65,6 +66,6 @@ def minor_units(where: str, said: str, currency: str) -> int:
         raise BadStatement(where, f"has an {error}") from None
     if minor < 0:
         raise BadStatement(
-            where, f"has the amount {said[:30]!r}; expected zero or more, with the side in its own field"
+            where, f"has the amount {quoted(said)}; expected zero or more, with the side in its own field"
         )
     return minor

@@ -6,6 +6,7 @@ The library reads the tags; what stands in `:86:` is read here, because its fiel
 from __future__ import annotations
 
 import io
+import logging
 import re
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,19 @@ from stdnum import iban as iban_number
 
 from adapters.bank.lines import BadStatement, Line, Statement, minor_units
 from domain.matching import Kind
+from domain.quoting import quoted
 
 NO_REFERENCE = frozenset({"", "NONREF", "NOTPROVIDED", "EREF", "KREF", "NOREF"})
 RETURNED_ITEM = "NRTI"  # a debit of this type takes back a credit (SWIFT, field 61, subfield 6)
+
+_UNSEEN = dict.fromkeys((*range(32), *range(127, 160)))
+"""Control characters: SWIFT frames its blocks with some, and PostgreSQL refuses a text with a zero byte."""
+
+_IN_CLEAR = frozenset({"20", "28", "60F", "60M", "62F", "62M"})
+"""Fields whose value may be repeated: they hold no name and no purpose."""
+
+# The library tells every field that it cannot read, payers' names among them, to whoever listens: nobody does.
+logging.getLogger("mt940").setLevel(logging.CRITICAL + 1)
 
 _MARKS: dict[str, Kind] = {"C": "credit", "RC": "return_of_credit", "D": "debit", "RD": "return_of_debit"}
 
@@ -41,7 +52,7 @@ def _decoded(data: bytes) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    kept = [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    kept = [line.translate(_UNSEEN).rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
     return "\n".join(line for line in kept if not line.startswith(("{", "-}")))
 
 
@@ -53,8 +64,8 @@ def _statement(block: str, where: str) -> list[Line]:
             processors={"post_transaction_details": []},
             options=mt940.Options.all(),
         )
-    except (RuntimeError, ValueError, ArithmeticError, KeyError, TypeError) as error:
-        raise BadStatement(where, f"has a field that is not MT940 ({type(error).__name__})") from None
+    except (RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
+        raise BadStatement(where, f"has {_unread(error)}; expected what MT940 writes there") from None
     account = _account(str(parsed.data.get("account_identification") or ""))
     if not account:
         raise BadStatement(where, "names no account; expected :25:")
@@ -68,6 +79,14 @@ def _statement(block: str, where: str) -> list[Line]:
     return [_line(one, f"{where}, line {i}", account, currency or "") for i, one in enumerate(booked, start=1)]
 
 
+def _unread(error: Exception) -> str:
+    """Which field the library could not read, and its value where that is nobody's business."""
+    tag = str(getattr(error.args[1], "id", "")) if len(error.args) > 2 else ""
+    if not tag:
+        return "a date or an amount that is none"
+    return f"the field :{tag}: {quoted(error.args[2])}" if tag in _IN_CLEAR else f"a field :{tag}: that cannot be read"
+
+
 def _agree(data: dict[str, Any], booked: list[dict[str, Any]], where: str) -> None:
     opening = data.get("final_opening_balance") or data.get("intermediate_opening_balance")
     closing = data.get("final_closing_balance") or data.get("intermediate_closing_balance")
@@ -75,7 +94,7 @@ def _agree(data: dict[str, Any], booked: list[dict[str, Any]], where: str) -> No
         raise BadStatement(where, "has no opening or closing balance; expected :60F: and :62F: (or :60M:, :62M:)")
     moved = sum((one["amount"].amount for one in booked), Decimal(0))
     if opening.amount.amount + moved != closing.amount.amount:
-        raise BadStatement(where, f"does not add up: its lines come to {moved}, its balances differ by another amount")
+        raise BadStatement(where, f"does not add up: its lines come to {moved}; expected what its balances differ by")
 
 
 def _line(data: dict[str, Any], where: str, account: str, currency: str) -> Line:

@@ -7,6 +7,7 @@ is read from PayPal's own page of the capture, never guessed from the event, who
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -19,11 +20,15 @@ from adapters.gateways.paypal_wire import LIVE_URL, TIMEOUT_SECONDS, NotHeard, N
 from domain.effects import View
 from domain.gateways import GatewayUnavailable
 from domain.keys import is_identifier
-from domain.money import InvalidAmount, decimal_text
+from domain.money import decimal_text
+from domain.quoting import legible
 from domain.reports import Report, Unverified
 
 SIGNED = ("auth-algo", "cert-url", "transmission-id", "transmission-sig", "transmission-time")
 """The headers of a webhook without their prefix `paypal-`; PayPal's verifying door names them the same, with `_`."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+"""Ids and kinds of events: PayPal's own are shorter than 50 characters, those of vaulted wallets at most 255."""
 
 SELLER_KEEPS = frozenset({"RESOLVED_SELLER_FAVOUR", "RESOLVED_WITH_PAYOUT", "CANCELED_BY_BUYER", "DENIED"})
 """Outcomes of a dispute after which the money stays, or PayPal bears the loss. After the others it goes back.
@@ -82,12 +87,18 @@ class PayPalWebhooks:
         A wallet that was removed is noted in the vault here. Raises Unverified for what PayPal did not send, and
         GatewayUnavailable where PayPal cannot be asked just now: have it send again (any status but 2xx).
         """
-        event = await self._verified(headers, body)
-        event_id, what = str(event.get("id", "")), str(event.get("event_type", ""))
+        return await self.reports(await self._verified(headers, body))
+
+    async def reports(self, event: Mapping[str, Any]) -> tuple[Report, ...]:
+        """What an event reports, however it came here: the same event gives the same reports. Raises as `read`."""
+        try:
+            event_id, what = _name(event["id"]), _name(event["event_type"])
+        except (KeyError, ValueError):
+            raise Unverified("PayPal webhook: no event, without id or event_type; nothing was taken in") from None
         try:
             return await self._reports(event_id, what, event["resource"])
-        except (KeyError, IndexError, TypeError, AttributeError, InvalidAmount) as error:
-            note = f"cannot be read: {type(error).__name__}"
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+            note = "could not be understood"
             task = f"PayPal's event {event_id} ({what}) {note}. Look at it in PayPal's dashboard; nothing was done."
             return (Report(GATEWAY, f"event/{event_id}", what, None, note=note, task=task),)
 
@@ -100,7 +111,7 @@ class PayPalWebhooks:
             raise Unverified(f"PayPal webhook without {', '.join(missing)}: not from PayPal, or changed on the way")
         try:
             event = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unverified("PayPal webhook: no JSON; nothing was taken in") from None
         if not isinstance(event, dict):
             raise Unverified("PayPal webhook: no JSON object; nothing was taken in")
@@ -133,7 +144,7 @@ class PayPalWebhooks:
                 return (Report(GATEWAY, f"event/{event_id}", what, None, note="nothing to be done for this kind"),)
 
     async def _received(self, what: str, capture: Mapping[str, Any]) -> Report:
-        payment = await self._payment(capture["id"])
+        payment = await self._payment(_name(capture["id"]))
         report_id = f"capture/{payment.capture_id}"
         if payment.ours:
             note = "a charge of ours, which counts it itself"
@@ -151,8 +162,8 @@ class PayPalWebhooks:
     async def _taken_back(
         self, what: str, refund: Mapping[str, Any], reason: Literal["refund", "chargeback"]
     ) -> Report:
-        report_id = f"{'refund' if reason == 'refund' else 'reversal'}/{refund['id']}"
-        payment = await self._payment(_linked_capture(refund) or refund["id"])
+        report_id = f"{'refund' if reason == 'refund' else 'reversal'}/{_name(refund['id'])}"
+        payment = await self._payment(_name(_linked_capture(refund) or refund["id"]))
         if refund.get("status") in ("FAILED", "CANCELLED"):
             return Report(GATEWAY, report_id, what, payment.subscription_id, note=f"the refund is {refund['status']}")
         if payment.subscription_id is None or payment.doubt:
@@ -175,15 +186,19 @@ class PayPalWebhooks:
 
     async def _disputed(self, what: str, dispute: Mapping[str, Any]) -> Report:
         """A dispute moves no money here: what is taken back comes as a reversal or a refund of its own."""
-        capture_id = dispute["disputed_transactions"][0]["seller_transaction_id"]
-        payment = await self._payment(capture_id)
-        about = f"PayPal's dispute {dispute['dispute_id']} about payment {payment.reference}"
+        capture_id, dispute_id = (
+            dispute["disputed_transactions"][0]["seller_transaction_id"],
+            _name(dispute["dispute_id"]),
+        )
+        payment = await self._payment(_name(capture_id))
+        about = f"PayPal's dispute {dispute_id} about payment {payment.reference}"
         if what == "CUSTOMER.DISPUTE.CREATED":
-            report_id, note = f"dispute/{dispute['dispute_id']}", "disputed; money stays until it is decided"
-            task = f"{about} was opened ({dispute.get('reason', 'no reason given')}). Answer it at PayPal in time."
+            report_id, note = f"dispute/{dispute_id}", "disputed; money stays until it is decided"
+            reason = legible(str(dispute.get("reason", "no reason given")))
+            task = f"{about} was opened ({reason}). Answer it at PayPal in time."
         else:
-            outcome = str(dispute.get("dispute_outcome", {}).get("outcome_code", "NONE"))
-            report_id, note = f"dispute/{dispute['dispute_id']}/resolved", f"resolved: {outcome}"
+            outcome = legible(str(dispute.get("dispute_outcome", {}).get("outcome_code", "NONE")))
+            report_id, note = f"dispute/{dispute_id}/resolved", f"resolved: {outcome}"
             after = (
                 "The money stays; if a reversal was booked meanwhile, record the payment again."
                 if outcome in SELLER_KEEPS
@@ -194,7 +209,7 @@ class PayPalWebhooks:
 
     async def _wallet_removed(self, event_id: str, what: str, token: Mapping[str, Any]) -> tuple[Report, ...]:
         """One message for everybody who pays by the wallet. The wallet's id is a token: it is in none of them."""
-        holders = await self._vault.mark_vaulted(GATEWAY, token["id"], "removed")
+        holders = await self._vault.mark_vaulted(GATEWAY, _name(token["id"]), "removed")
         if not holders:
             note = "nobody here pays by this wallet"
             return (Report(GATEWAY, f"event/{event_id}", what, None, note=note),)
@@ -238,6 +253,13 @@ class PayPalWebhooks:
             return await self._wire.ask(method, path, body=body)
         except (NotSent, NotHeard) as why:
             raise GatewayUnavailable(f"PayPal webhook: {why}; nothing was taken in, have it sent again") from None
+
+
+def _name(said: object) -> str:
+    """A name of PayPal's, which goes into addresses there and into names of ours. Raises ValueError for others."""
+    if isinstance(said, str) and _NAME.fullmatch(said):
+        return said
+    raise ValueError("no name of PayPal's")
 
 
 def _nobody_knows(report_id: str, what: str, payment: Payment) -> Report:

@@ -11,8 +11,10 @@ import stripe
 
 from adapters.gateways.stripe_amounts import InexpressibleAmount, from_stripe
 from domain.keys import is_identifier
-from domain.money import InvalidAmount, decimal_text
+from domain.money import InvalidAmount, Money, decimal_text
 from domain.reports import Unverified
+
+TEXT_LIMIT = 255  # characters of an id, a type, a status; Stripe's ids may grow to 255 by its documentation
 
 
 class Unclear(Exception):
@@ -27,8 +29,8 @@ class Fields:
 
     def text(self, name: str) -> str:
         value = self.of.get(name)
-        if not isinstance(value, str) or not value:
-            raise Unclear(f"no text in {name}")
+        if not isinstance(value, str) or not value or len(value) > TEXT_LIMIT or not value.isprintable():
+            raise Unclear(f"no text of 1 to {TEXT_LIMIT} printable characters in {name}")
         return value
 
     def text_or_none(self, name: str) -> str | None:
@@ -53,7 +55,7 @@ class Fields:
         """An amount of the object's `currency` as our messages have it: "49.00"."""
         currency = self.text("currency").upper()
         try:
-            return decimal_text(from_stripe(self.whole(name), currency), currency)
+            return decimal_text(Money(from_stripe(self.whole(name), currency), currency).minor, currency)
         except (InexpressibleAmount, InvalidAmount):
             raise Unclear("an amount or a currency that we have no units for") from None
 
@@ -71,8 +73,8 @@ class StripeEvent:
     @property
     def subscription_id(self) -> str | None:
         """The subscription that our own metadata names."""
-        named = self.thing.inner("metadata").text_or_none("subscription")
-        return named if named is not None and is_identifier(named) else None
+        named = self.thing.inner("metadata").of.get("subscription")
+        return named if isinstance(named, str) and is_identifier(named) else None
 
     @property
     def charge_key(self) -> str | None:
@@ -86,17 +88,26 @@ def read_event(headers: Mapping[str, str], body: bytes, secret: str, tolerance_s
     try:
         stripe.WebhookSignature.verify_header(body, signature, secret, tolerance_seconds)
         told = json.loads(body)
-    except stripe.SignatureVerificationError:
+    except (stripe.SignatureVerificationError, TypeError):  # TypeError: a signature with letters beyond ASCII
         raise Unverified("a webhook in Stripe's name: its signature or its time does not hold; not taken in") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unverified("a webhook in Stripe's name: its body is no JSON; not taken in") from None
     try:
-        event = Fields(told if isinstance(told, dict) else {})
-        if event.text("object") != "event":
-            raise Unclear("object")
-        data, at = event.inner("data"), datetime.fromtimestamp(event.whole("created"), UTC)
-        return StripeEvent(
-            event.text("id"), event.text("type"), at, data.inner("object"), data.inner("previous_attributes")
-        )
-    except (Unclear, OverflowError, OSError):
+        return event_of(told)
+    except Unclear:
         raise Unverified("a webhook in Stripe's name: signed, but no event; not taken in") from None
+
+
+def event_of(told: object) -> StripeEvent:
+    """The event in an object of Stripe's, as a webhook brings it and as its list of events shows it. Raises Unclear."""
+    event = Fields(told if isinstance(told, dict) else {})
+    if event.text("object") != "event":
+        raise Unclear("object")
+    data = event.inner("data")
+    try:
+        at = datetime.fromtimestamp(event.whole("created"), UTC)
+    except (OverflowError, OSError, ValueError):
+        raise Unclear("created") from None
+    return StripeEvent(
+        event.text("id"), event.text("type"), at, data.inner("object"), data.inner("previous_attributes")
+    )

@@ -90,7 +90,10 @@ class StripeWebhooks:
 
         Raises domain.reports.Unverified for a signature, a time or a body that cannot be trusted.
         """
-        event = read_event(headers, body, self._secret, self._tolerance_seconds)
+        return await self.reports(read_event(headers, body, self._secret, self._tolerance_seconds))
+
+    async def reports(self, event: StripeEvent) -> Reports:
+        """What an event reports, however it came here: the same event gives the same reports."""
         reader = self._readers.get(event.type)
         if reader is None:
             return (_nothing(event, "this kind of event asks for nothing"),)
@@ -201,6 +204,8 @@ class StripeWebhooks:
             return (_nothing(event, "nothing about the card itself has changed"),)
         method, card = event.thing.text("id"), event.thing.inner("card")
         year, month = card.whole("exp_year"), card.whole("exp_month")
+        if not (2000 <= year <= 2200 and 1 <= month <= 12):
+            raise Unclear("no month in exp_year and exp_month")
         if event.thing.named("customer") is None or await self._is_removed(method):
             return (_nothing(event, "a method that was removed stays removed"),)
         ended = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)  # a card is good through its last month

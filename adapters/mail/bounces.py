@@ -11,6 +11,7 @@ from email.policy import default
 from typing import Literal, Protocol
 
 SIZE_LIMIT = 2**20  # bytes that are read; a notification quotes at most the mail, and ours are smaller
+PARTS_LIMIT = 100  # a notification has five; mails in mails in mails take hours to read
 
 _OURS = re.compile(r"<([0-9a-f]{32})@[^<>\s]{1,255}>", re.ASCII)
 """A Message-ID as `adapters.mail.message.message_id` makes it."""
@@ -60,11 +61,16 @@ def read_bounce(data: bytes) -> Bounce | None:
 
     A notification without the Message-ID of a mail of ours is None, too: nothing can be done with it.
     """
-    report: EmailMessage = message_from_bytes(data[:SIZE_LIMIT], policy=default)
-    if report.get_content_type() != "multipart/report" or not report.is_multipart():
+    data = data[:SIZE_LIMIT]
+    if sum(data.lower().count(kind) for kind in (b"multipart/", b"message/")) > PARTS_LIMIT:
         return None
-    of_mail = next(_ids(report), None)
-    said = next(_recipients(report), None)
+    try:
+        report: EmailMessage = message_from_bytes(data, policy=default)
+        if report.get_content_type() != "multipart/report" or not report.is_multipart():
+            return None
+        of_mail, said = next(_ids(report), None), next(_recipients(report), None)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # what Python's reader makes of garbage
+        return None
     if of_mail is None or said is None:
         return None
     action, status = said

@@ -21,6 +21,7 @@ from standardwebhooks import Webhook
 
 from domain.effects import FieldValue
 from domain.gateways import DeliveryRefused
+from domain.witnesses import Obeys
 
 TIMEOUT_SECONDS = 15.0  # Standard Webhooks: 15 to 30; a delivery of its own may take 30 s for all that waits
 CONNECTIONS = 20  # at once, for one worker; more would be a flood for a platform that has just come back
@@ -121,6 +122,19 @@ class PlatformWebhooks:
         }
         await self._post(key, f"event.{what}", at, data)
 
+    async def state(self, key: str, *, subscription_id: str, at: datetime) -> Obeys | None:
+        """Ask what the platform has obeyed of a subscription, and what is in force there; None where it does not tell.
+
+        It tells by `{"obeyed": <place>, "in_force": [...]}` in the body of its 2xx, of which `in_force` may be left
+        out. Whoever does not know the question acknowledges or refuses it; neither is an error. Raises NotAcknowledged.
+        """
+        data = {"subscription": subscription_id, "place": 0, "key": key}
+        try:
+            said = await self._post(key, "subscription.state_requested", at, data)
+        except DeliveryRefused:
+            return None
+        return _obeys(said)
+
     async def close(self) -> None:
         """End the connections; what is under way fails."""
         await self._client.aclose()
@@ -133,7 +147,8 @@ class PlatformWebhooks:
     ) -> None:
         await self.close()
 
-    async def _post(self, key: str, type_: str, at: datetime, data: Mapping[str, object]) -> None:
+    async def _post(self, key: str, type_: str, at: datetime, data: Mapping[str, object]) -> bytes:
+        """Gives the beginning of the answer's body, which only a question looks at."""
         body = json.dumps({"type": type_, "timestamp": _iso(at), "data": data}, separators=(",", ":"))
         id_, now = webhook_id(key), datetime.now(UTC)
         headers = {
@@ -147,7 +162,8 @@ class PlatformWebhooks:
                 asyncio.timeout(self._seconds),  # httpx's own limits are for each read: a slow drip would pass them
                 self._client.stream("POST", self._url, content=body.encode(), headers=headers) as response,
             ):
-                status, page = response.status_code, await _is_page(response)
+                status, start = response.status_code, await _start(response)
+                page = response.headers.get("content-type", "").startswith("text/html") and start.startswith(b"<")
         except TimeoutError:
             raise _not_acknowledged(key, f"no answer within {self._seconds:g} s") from None
         except httpx.HTTPError as error:  # its text may quote what the other side sent
@@ -163,6 +179,7 @@ class PlatformWebhooks:
             raise _not_acknowledged(
                 key, f"status {status} with a page of HTML, which a proxy or the wrong address gives: compare the URL"
             )
+        return start
 
 
 def webhook_id(key: str) -> str:
@@ -199,15 +216,27 @@ def _signer(name: str, secret: str) -> Webhook:
     return Webhook(key)
 
 
-async def _is_page(response: httpx.Response) -> bool:
-    """Whether an answer is a page for people. Some frameworks call every text HTML, so its beginning decides, too."""
+async def _start(response: httpx.Response) -> bytes:
+    """The beginning of an answer. Some frameworks call every text HTML, so it decides what is a page for people."""
     start = bytearray()
     async for part in response.aiter_bytes():
         start += part
         if len(start) > ANSWER_BYTES:
             break
-    said = response.headers.get("content-type", "")
-    return said.startswith("text/html") and start.lstrip().startswith(b"<")
+    return bytes(start.strip())
+
+
+def _obeys(said: bytes) -> Obeys | None:
+    try:
+        told = json.loads(said)
+    except ValueError:
+        return None
+    place = told.get("obeyed") if isinstance(told, dict) else None
+    if not isinstance(place, int) or isinstance(place, bool) or place < 0:
+        return None
+    listed = told.get("in_force")
+    names = isinstance(listed, list) and all(isinstance(name, str) for name in listed)
+    return Obeys(place, frozenset(listed) if names else None)
 
 
 def _hint(status: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import asyncpg
@@ -13,6 +13,7 @@ from domain.effects import Charge
 from domain.gateways import GatewayAnswer, GatewaySilent, GatewayUnavailable
 from domain.periods import local_date
 from domain.subscription import MethodKind
+from domain.witnesses import Span, Taking
 from domain.world import GatewayRule, World
 
 Fault = Literal["timeout_before_commit", "timeout_after_commit", "slow", "unavailable"]
@@ -75,6 +76,44 @@ class SimulatedGateway:
                 subscription_id,
             )
         return GatewayAnswer(kept["outcome"], kept["reason"]) if kept else GatewayAnswer("not_found")
+
+    # Its own books, for the reconciliation
+
+    name = "simulated"
+    kept_for = timedelta(days=30)
+
+    async def told(self, since: datetime, until: datetime, limit: int) -> Span:
+        """Nothing: it sends no webhooks, so that none can be lost."""
+        return Span()
+
+    async def taken(self, since: datetime, until: datetime, subscription_id: str | None, limit: int) -> Span:
+        """The charges that it kept from `since` (inclusive) to `until` (exclusive), real time, oldest first."""
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(
+                "select * from simulated_charge where kept_at >= $1 and kept_at < $2"
+                " and ($3::text is null or subscription_id = $3) order by kept_at, charge_key limit $4",
+                since,
+                until,
+                subscription_id,
+                limit + 1,
+            )
+        if len(rows) > limit:
+            return Span(left_out=True)
+        return Span(tuple(_taking(row) for row in rows))
+
+    async def taking(self, charge_key: str) -> Taking | None:
+        """A charge as it stands; None where it never arrived."""
+        async with self._pool.acquire() as connection:
+            row = await connection.fetchrow("select * from simulated_charge where charge_key = $1", charge_key)
+        return _taking(row) if row else None
+
+    async def shown(self, reference: str) -> Taking | None:
+        """The same: its references are our keys."""
+        return await self.taking(reference)
+
+    async def returned(self, reference: str) -> int | None:
+        """It keeps no book of what was given back, and does not tell."""
+        return None
 
     async def add_rule(self, subscription_id: str, rule: GatewayRule) -> None:
         """Script what charges answer from now on; a later rule wins over an earlier one."""
@@ -142,6 +181,19 @@ class SimulatedGateway:
                 raise GatewayUnavailable(f"charge {charge_key}: the gateway cannot be reached (simulated)")
             case "timeout_before_commit" | "timeout_after_commit":
                 raise GatewaySilent(f"charge {charge_key}: sent, but no answer came (simulated)")
+
+
+def _taking(row: asyncpg.Record) -> Taking:
+    return Taking(
+        SimulatedGateway.name,
+        row["charge_key"],
+        row["charge_key"],
+        row["subscription_id"],
+        row["minor"],
+        row["currency"],
+        row["outcome"],
+        row["kept_at"],
+    )
 
 
 _ASK = """

@@ -9,6 +9,7 @@ from datetime import datetime
 from adapters.postgres.pool import Pool
 from adapters.simulated.refusals import take_or_refuse
 from domain.effects import FieldValue
+from domain.witnesses import Obeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,10 @@ class SimulatedPlatform:
     ) -> None:
         """Take note of what happened; kept among the commands, as `event <what>`."""
         await self.command(key, f"event {what}", subscription_id=subscription_id, place=place, at=at, because=because)
+
+    async def state(self, key: str, *, subscription_id: str, at: datetime) -> Obeys | None:
+        """It acknowledges without a word: None."""
+        return None
 
     async def heard(self, subscription_id: str) -> list[Heard]:
         """What arrived for a subscription, in order."""

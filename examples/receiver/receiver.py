@@ -18,7 +18,7 @@ import uvicorn
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 BODY_BYTES = 64 * 1024  # Perennial sends a few hundred; Standard Webhooks advises less than 20 KB
@@ -45,6 +45,11 @@ class Told:
     def __init__(self, file: str) -> None:
         self._database = sqlite3.connect(file, isolation_level=None)
         self._database.executescript(TABLES)
+
+    def state(self, subscription: str) -> dict[str, Any]:
+        """How far a subscription has been obeyed. A real platform also tells `in_force`, by its own tables."""
+        row = self._database.execute("select place from obeyed where subscription = ?", (subscription,)).fetchone()
+        return {"obeyed": row[0] if row else 0}
 
     def take(self, id_: str, said: dict[str, Any]) -> str:
         """Take one webhook in; gives `obeyed`, `noted` (an event), `late` or `known`. Raises KeyError, TypeError."""
@@ -91,6 +96,8 @@ def platform(told: Told, secret: str) -> Starlette:
         except (WebhookVerificationError, ValueError):  # ValueError: a header that is no Base64, a body that is no text
             return Response(status_code=401)  # tried again: our secret, or our clock, may be wrong
         try:
+            if said["type"] == "subscription.state_requested":  # a question; answering it is up to you
+                return JSONResponse(told.state(said["data"]["subscription"]))
             verdict = told.take(request.headers["webhook-id"], said)
         except (KeyError, TypeError, AttributeError):
             return Response(status_code=422)  # never tried again by itself: a person looks at it

@@ -14,6 +14,7 @@ import pytest
 
 from activities.delivery import Platform
 from domain.gateways import DeliveryRefused
+from domain.witnesses import Obeys
 
 SUBSCRIPTION = "s-1.eu"
 """With a full stop, which an id may hold and a signed webhook-id may not."""
@@ -99,6 +100,12 @@ class PlatformContract:
         await event(bench.platform, 3, "cancelled")
         assert await bench.done(SUBSCRIPTION) == ["event standing", "block_uploads", "event cancelled"]
 
+    async def test_being_asked_how_it_stands_changes_nothing(self, bench: Bench) -> None:
+        await command(bench.platform, 7, "block_uploads")
+        told = await bench.platform.state("asked/1", subscription_id=SUBSCRIPTION, at=AT)
+        assert told is None or told.place == 7
+        assert await bench.done(SUBSCRIPTION) == ["block_uploads"]
+
     async def test_subscriptions_are_kept_apart(self, bench: Bench) -> None:
         await command(bench.platform, 7, "block_uploads")
         await command(bench.platform, 1, "block_uploads", subscription_id="s-2")
@@ -141,6 +148,26 @@ class PlatformOnTheWireContract(OrderedPlatformContract):
         await command(bench.platform, 2, "deactivate_sites")
         await command(bench.platform, 3, "allow_uploads")
         assert await bench.done(SUBSCRIPTION) == ["block_uploads", "deactivate_sites", "allow_uploads"]
+
+    async def test_it_tells_what_it_has_obeyed_and_nothing_of_what_came_late(self, bench: BreakableBench) -> None:
+        assert await bench.platform.state("asked/1", subscription_id=SUBSCRIPTION, at=AT) == Obeys(0, frozenset())
+        await command(bench.platform, 5, "block_uploads")
+        await command(bench.platform, 6, "block_archive")
+        await command(bench.platform, 9, "allow_archive")
+        await command(bench.platform, 8, "allow_uploads")
+        told = await bench.platform.state("asked/2", subscription_id=SUBSCRIPTION, at=AT)
+        assert told == Obeys(9, frozenset({"block_uploads"}))
+
+    @pytest.mark.parametrize("status", [400, 410, 422])
+    async def test_who_was_not_taught_the_question_does_not_tell(self, bench: BreakableBench, status: int) -> None:
+        await bench.refuse(status)
+        assert await bench.platform.state("asked/1", subscription_id=SUBSCRIPTION, at=AT) is None
+
+    async def test_who_could_not_be_asked_is_said_to_be_away(self, bench: BreakableBench) -> None:
+        await bench.break_("server_error")
+        with pytest.raises(Exception, match="No money moved") as broken:
+            await bench.platform.state("asked/1", subscription_id=SUBSCRIPTION, at=AT)
+        assert not [secret for secret in bench.secrets() if secret in str(broken.value)]
 
     @pytest.mark.parametrize("status", [400, 410, 422])
     async def test_what_the_platform_will_never_take_is_refused(self, bench: BreakableBench, status: int) -> None:

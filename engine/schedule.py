@@ -1,0 +1,68 @@
+"""The schedule of the reconciliation: made, changed or taken away as the settings say, however many workers start."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from engine.connect import Unreachable
+from settings import Settings
+from workflows.reconciliation import ReconciliationWorkflow
+
+SCHEDULE = "reconciliation"
+BY = "schedule"
+CATCH_UP = timedelta(hours=24)  # an outage of a day is followed by one run, not by all that it has swallowed
+JITTER = timedelta(minutes=5)
+OFF = ("", "off")
+
+
+async def scheduled(client: Client, settings: Settings) -> str:
+    """Have the reconciliation run as the settings say; gives a line for people. Raises Unreachable.
+
+    Starting it again changes nothing but what the settings change. A run that still goes on is not overtaken.
+    """
+    handle = client.get_schedule_handle(SCHEDULE)
+    try:
+        if settings.reconcile in OFF:
+            try:
+                await handle.delete()
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+            return "reconciliation: off"
+        wanted = _schedule(settings)
+        try:
+            await client.create_schedule(SCHEDULE, wanted)
+        except ScheduleAlreadyRunningError:
+
+            def changed(known: ScheduleUpdateInput) -> ScheduleUpdate:
+                wanted.state = known.description.schedule.state  # who has paused it by hand keeps it paused
+                return ScheduleUpdate(wanted)
+
+            await handle.update(changed)
+    except RPCError as error:
+        raise Unreachable(
+            f"the schedule {SCHEDULE!r} could not be set in namespace {client.namespace!r}: {error}. Nothing was "
+            "started. Let this worker write schedules, or set PERENNIAL_RECONCILE=off and run `cli.py reconcile`."
+        ) from None
+    return f"reconciliation: {settings.reconcile} (UTC)"
+
+
+def _schedule(settings: Settings) -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(ReconciliationWorkflow.run, BY, id=SCHEDULE, task_queue=settings.task_queue),
+        spec=ScheduleSpec(cron_expressions=[settings.reconcile], jitter=JITTER),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+    )
