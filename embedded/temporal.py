@@ -62,12 +62,14 @@ async def temporal(
     ui_port: int | None = None,
     search_attributes: Mapping[str, str] | None = None,
     time_skipping: bool = True,
+    dynamic_config: Mapping[str, str] | None = None,
 ) -> AsyncIterator[TemporalServer]:
     """Run a Temporal server while the block runs, with its namespace `default` ready for use.
 
     `directory` keeps everything for a later start; None keeps nothing. A port of None takes a free one. The search
     attributes (name to `Text`, `Keyword`, `Int`, `Double`, `Bool`, `Datetime` or `KeywordList`) are there when the
-    block begins; those of an earlier start stay. `time_skipping` lets workflows run in virtual time. The server ends
+    block begins; those of an earlier start stay. `time_skipping` lets workflows run in virtual time.
+    `dynamic_config` (name to JSON) goes before what is set here. The server ends
     with the block, and with this process even after SIGKILL; call from a thread that lives as long as the server.
 
     Raises AlreadyOwned when another process serves the directory, ServerFailed when the server cannot start or an
@@ -86,7 +88,7 @@ async def temporal(
             options += ["--db-filename", str(directory / "temporal.sqlite")]
             # Three times the pace of the default journal; a killed server loses nothing, a power cut the last moment.
             options += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
-        dynamic = DYNAMIC_CONFIG | (TIME_SKIPPING if time_skipping else {})
+        dynamic = DYNAMIC_CONFIG | (TIME_SKIPPING if time_skipping else {}) | dict(dynamic_config or {})
         for name, json in dynamic.items():
             options += ["--dynamic-config-value", f"{name}={json}"]
         name = f"Temporal on {directory or 'memory'}"
