@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from pydantic_core import from_json, to_json
+from pydantic_core import ErrorDetails, from_json, to_json
 from temporalio.api.common.v1 import Payload
 from temporalio.contrib.pydantic import PydanticJSONPlainPayloadConverter
 from temporalio.converter import (
@@ -20,7 +20,7 @@ from temporalio.converter import (
     JSONPlainPayloadConverter,
 )
 
-from domain.quoting import Unread
+from domain.quoting import Unread, named
 from domain.run import AS_IT_WAS, DEPLOY, SCHEMA, NotTakenUp, Run, taken_up, whose
 
 with_config(ConfigDict(extra="forbid"))(Run)  # and all within it: what this worker does not know, it must not drop
@@ -56,12 +56,19 @@ def read(data: bytes) -> Run:
     try:
         run: Run = _adapter(Run).validate_json(data if taken is said else to_json(taken))
     except ValidationError as error:
-        strange = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        strange = [
+            f"{'.'.join(str(n) if isinstance(n, int) else named(n) for n in e['loc'])}: {_plainly(e)}"
+            for e in error.errors()[:LISTED]
+        ]
         raise NotTakenUp(
             f"{whose(said)} holds what this worker does not know, so a newer one may have written it: "
-            f"{'; '.join(strange[:LISTED])}. {AS_IT_WAS} {DEPLOY}"
+            f"{'; '.join(strange)}. {AS_IT_WAS} {DEPLOY}"
         ) from None
     return run
+
+
+def _plainly(fault: ErrorDetails) -> str:
+    return "unknown field" if fault["type"] == "unexpected_keyword_argument" else fault["msg"]
 
 
 class JsonConverter(PydanticJSONPlainPayloadConverter):

@@ -6,6 +6,7 @@ A message to one that has ended is refused and written down, and money that stil
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -24,13 +25,19 @@ from domain import cards
 from domain.decide import refused_after_the_end
 from domain.effects import Batch, Entry, KeepMessage
 from domain.events import MessageReceived
+from domain.keys import is_identifier
 from domain.published import any_version
+from domain.quoting import quoted
 from domain.run import ASK_AGAIN, Answer
 from engine.begin import handle_of
+from workflows.doors import PAYLOAD_LIMIT
 
 TRIES = 10  # an update that meets continue-as-new is told so and applied nowhere; the same id is asked again
 PAUSE_SECONDS = 0.1  # before the second try, and so much longer before each further one: 4.5 s in all
 NOT_DONE = (ASK_AGAIN, "AcceptedUpdateCompletedWorkflow")  # the latter is the server's word for a run that is over
+
+UNSENT = "Nothing was sent and no money moved."
+IDENTIFIERS = "1 to 100 letters, digits, '-', '_' or '.'"
 
 
 class UnknownSubscription(Exception):
@@ -45,9 +52,9 @@ async def tell(client: Client, books: Books, subscription_id: str, signal: str, 
     """Send a message as a signal: durable as soon as this returns, also while no worker is up.
 
     False where the subscription has ended: the message was refused there, and money kept as unapplied money.
-    Raises MessageRefused for a payload that holds a card number: that must not even enter history.
+    Raises MessageRefused for what cannot be sent, and for a card number: that must not even enter history.
     """
-    _no_card_number(signal, payload)
+    _sendable(subscription_id, signal, payload)
     try:
         await handle_of(client, subscription_id).signal(signal, payload)
     except RPCError as error:
@@ -65,7 +72,7 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
     Raises MessageRefused where it makes no sense, UnknownSubscription where there is none, and after the last try what
     kept it from being answered: RPCError, WorkflowUpdateRPCTimeoutOrCancelledError or WorkflowUpdateFailedError.
     """
-    _no_card_number(signal, payload)
+    _sendable(subscription_id, signal, payload)
     said_once = str(uuid4())
     if payload.get("id") is None and payload.get("reference") is None:
         payload = payload | {"id": said_once}
@@ -79,7 +86,9 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
                 raise MessageRefused(str(failed.cause)) from None
             if attempt == TRIES:
                 raise
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
+        except WorkflowUpdateRPCTimeoutOrCancelledError as lost:
+            if (task := asyncio.current_task()) and task.cancelling():
+                raise asyncio.CancelledError from lost  # the caller has stopped waiting; the client hides that
             if attempt == TRIES:
                 raise
         except RPCError as error:
@@ -94,10 +103,18 @@ async def ask(client: Client, books: Books, subscription_id: str, signal: str, p
     raise AssertionError("unreachable")
 
 
-def _no_card_number(signal: str, payload: dict[str, Any]) -> None:
+def _sendable(subscription_id: str, signal: str, payload: dict[str, Any]) -> None:
+    if not is_identifier(subscription_id):
+        raise UnknownSubscription(f"subscription {quoted(subscription_id)}: expected an id, {IDENTIFIERS}. {UNSENT}")
+    try:
+        length = len(json.dumps(payload, ensure_ascii=False).encode())
+    except (ValueError, TypeError, RecursionError):
+        raise MessageRefused(f"{signal}: holds what is no text or number; expected UTF-8. {UNSENT}") from None
+    if length > PAYLOAD_LIMIT:
+        raise MessageRefused(f"{signal}: {length} bytes; expected at most {PAYLOAD_LIMIT}. {UNSENT}")
     name = cards.field_with_card_number(payload)
     if name is not None:
-        raise MessageRefused(f"{signal}: field {name!r} {cards.REFUSED}. Nothing was sent and no money moved.")
+        raise MessageRefused(f"{signal}: field {name!r} {cards.REFUSED}. {UNSENT}")
 
 
 async def after_the_end(

@@ -14,12 +14,12 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from domain import messages
     from domain.messages import DESCRIPTIONS
+    from domain.quoting import Unread, described
     from domain.run import Answer
 
 PAYLOAD_LIMIT = 8_000  # characters of JSON; the largest honest message, an announcement, has 5,000
-SHOWN = 60
+DEPTH_LIMIT = 8  # honest ones have one; 190 can be read here and not in the next run, where they stand six deeper
 
 
 class Listener(Protocol):
@@ -27,9 +27,9 @@ class Listener(Protocol):
 
     def take_in(self, signal: str, payloads: tuple[object, ...]) -> None: ...
 
-    async def ask(self, signal: str, payload: object) -> Answer: ...
+    async def ask(self, signal: str, payloads: tuple[object, ...]) -> Answer: ...
 
-    def judge(self, signal: str, payload: object) -> None: ...
+    def judge(self, signal: str, payloads: tuple[object, ...]) -> None: ...
 
 
 L = TypeVar("L", bound=type)
@@ -52,18 +52,33 @@ def _as_method(function: F) -> F:
 
 
 def plain(payload: object) -> object:
-    """A payload that can travel in the state: JSON of bounded size, or a short text that says what it was instead."""
+    """A payload that can travel in the state: JSON of bounded size, or a short text that says what it was instead.
+
+    No message is a text: one that comes is not kept, for it may say anything about anybody.
+    """
+    if isinstance(payload, Unread):
+        return str(payload)
+    if isinstance(payload, str):
+        return described(payload)
+    if _deeper(payload, DEPTH_LIMIT):
+        return f"{described(payload)}, nested deeper than {DEPTH_LIMIT}"
     try:
         if len(json.dumps(payload)) <= PAYLOAD_LIMIT:
             return payload
-        return f"{type(payload).__name__} of more than {PAYLOAD_LIMIT} characters"
+        return f"{described(payload)}, more than {PAYLOAD_LIMIT} characters of JSON"
     except (TypeError, ValueError, RecursionError):
-        return f"{type(payload).__name__}: {repr(payload)[:SHOWN]}"
+        return described(payload)
 
 
-def legible(name: str) -> str:
-    """A signal's name, bounded, as it may stand in books and pages: PostgreSQL refuses a text with a zero byte."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in name[: messages.TEXT_LIMIT])
+def _deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects stand in each other deeper than so many levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_deeper(each, levels - 1) for each in inner)
+
+
+def taken(payloads: Sequence[object]) -> tuple[object, ...]:
+    """A message's payloads as they may travel: of more than three, three are as wrong as all."""
+    return tuple(plain(payload) for payload in payloads[:3])
 
 
 def _signal(signal: str) -> Callable[..., None]:
@@ -73,22 +88,22 @@ def _signal(signal: str) -> Callable[..., None]:
     return take_in
 
 
-def _update(signal: str) -> Callable[[Any, dict[str, Any]], Awaitable[Answer]]:
-    async def ask(self: Listener, payload: dict[str, Any]) -> Answer:
+def _update(signal: str) -> Callable[..., Awaitable[Answer]]:
+    async def ask(self: Listener, *payload: object) -> Answer:
         return await self.ask(signal, payload)
 
     return ask
 
 
-def _validator(signal: str) -> Callable[[Any, dict[str, Any]], None]:
-    def judge(self: Listener, payload: dict[str, Any]) -> None:
+def _validator(signal: str) -> Callable[..., None]:
+    def judge(self: Listener, *payload: object) -> None:
         self.judge(signal, payload)
 
     return judge
 
 
 def _unknown(self: Listener, name: str, args: Sequence[RawValue]) -> None:
-    self.take_in(name, tuple(f"{len(value.payload.data)} bytes" for value in args))
+    self.take_in(name, tuple(Unread(f"{len(value.payload.data)} bytes") for value in args))
 
 
 def _handlers() -> dict[str, object]:

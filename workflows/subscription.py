@@ -39,23 +39,25 @@ with workflow.unsafe.imports_passed_through():
         MessageReceived,
         PaymentLookedUp,
     )
+    from domain.fitness import fit
     from domain.forecast import forecast
     from domain.messages import Refused
     from domain.money import decimal_text
     from domain.moving import Move
     from domain.page import page
     from domain.published import PolicyMissing, any_version, published
-    from domain.run import Answer, Futures, Heard, Run, Seen, Told
+    from domain.quoting import legible
+    from domain.run import ASK_AGAIN, NOT_TAKEN_IN, Answer, Futures, Heard, Run, Seen, Told
     from domain.subscription import Subscription
     from domain.timeline import local_text
     from workflows.attributes import attributes
-    from workflows.doors import legible, plain, with_doors
+    from workflows.doors import taken, with_doors
+    from workflows.fullness import Fullness, can_travel
 
 from workflows.couriers import Couriers
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
 DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on
-DRAIN_LIMIT = 8_000  # events; beyond it the inbox travels along instead of being emptied first (hard limit: 51,200)
 
 
 @workflow.defn(name="subscription")
@@ -65,11 +67,12 @@ class SubscriptionWorkflow:
 
     @workflow.init
     def __init__(self, run: Run) -> None:
+        fit(run, workflow.info().workflow_id)
         self.state = run.state
         self.policy = published(run.state.policy)
         self.offset = timedelta(seconds=run.offset_seconds)
         self.turns = run.turns
-        self.inbox: list[tuple[Heard, list[Answer] | None]] = [(heard, None) for heard in run.inbox]
+        self.inbox: list[tuple[Heard, list[Answer | None] | None]] = [(heard, None) for heard in run.inbox]
         self.unwritten: list[Effect] = []
         self.moves: list[tuple[Move, list[Answer]]] = []
         self.recent: list[Entry] = []
@@ -77,6 +80,8 @@ class SubscriptionWorkflow:
         self.busy = True
         self.billed = False
         self.held = workflow.info().is_target_worker_deployment_version_changed()
+        self.leaving = False
+        self.fullness = Fullness()
         self.shown = attributes(self.state, next_item(self.state, self.policy))
 
     @workflow.run
@@ -92,15 +97,21 @@ class SubscriptionWorkflow:
             if self._should_continue():
                 if await self._at_rest(DELIVERY_PATIENCE):
                     self._continue_as_new()
-                if workflow.info().get_current_history_length() > DRAIN_LIMIT:
+                if self._must_leave():
+                    await self._send_away()
                     self._continue_as_new()
                 continue
             await self._wait(upcoming)
 
     async def _work(self) -> Item | None:
-        """Take in every message, then act on every deadline that has come; gives the next one."""
+        """Take in every message, then act on every deadline that has come; gives the next one.
+
+        Leaves messages in the inbox where the run must end first.
+        """
         self.busy = True
         while True:
+            if self.inbox and self._must_leave():
+                return next_item(self.state, self.policy)
             if self.moves:
                 await self._move(*self.moves.pop(0))
                 continue
@@ -234,17 +245,31 @@ class SubscriptionWorkflow:
         return not self.inbox and not self.moves and workflow.all_handlers_finished()
 
     def _should_continue(self) -> bool:
-        """Once a billing period, when its round is over; whenever the server suggests it; and for a new release.
+        """Once a billing period, when its round is over; whenever server or operator ask for it; and for a new release.
 
         A run that began beside its deployment's target is held there by an operator; it would begin there again.
         """
         info = workflow.info()
         released = info.is_target_worker_deployment_version_changed() and not self.held
-        return self.state.round is None and (self.billed or info.is_continue_as_new_suggested() or released)
+        asked = self.leaving or info.is_continue_as_new_suggested()
+        return self.state.round is None and (self.billed or asked or released)
+
+    def _must_leave(self) -> bool:
+        """Whether the run is so long that the inbox travels along instead of being emptied first."""
+        between = self.state.round is None and not self.unwritten and not self.moves
+        return between and self.fullness.overdrawn() and can_travel(heard for heard, _ in self.inbox)
+
+    async def _send_away(self) -> None:
+        """Tell those whose update still waits to ask again: an update cannot travel to the next run."""
+        for _, answers in self.inbox:
+            if answers is not None:
+                answers.append(None)
+        self.inbox = [(heard, answers) for heard, answers in self.inbox if answers is None]
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     def _continue_as_new(self) -> None:
         """Everything that is pending travels along: the inbox, and the parties not yet reached."""
-        inbox = tuple(heard for heard, answers in self.inbox if answers is None)
+        inbox = tuple(heard for heard, _ in self.inbox)
         run = Run(self.state, self.offset.total_seconds(), self.turns, inbox, self.couriers.still_to_reach())
         versioned = workflow.info().get_current_deployment_version() is not None
         workflow.continue_as_new(
@@ -256,14 +281,18 @@ class SubscriptionWorkflow:
     async def _wait(self, upcoming: Item | None) -> None:
         """Sleep until the next deadline or a message. The timer says what it waits for."""
         if upcoming is None:
-            await workflow.wait_condition(lambda: bool(self.inbox or self.moves))
+            await workflow.wait_condition(self._called)
             return
         with contextlib.suppress(TimeoutError):
             await workflow.wait_condition(
-                lambda: bool(self.inbox or self.moves),
+                self._called,
                 timeout=max(upcoming.at - self._now(), timedelta(milliseconds=1)),
                 timeout_summary=due_on_text(upcoming, self.state),
             )
+
+    def _called(self) -> bool:
+        """Whether there is something to do before the next deadline."""
+        return bool(self.inbox or self.moves) or self.leaving
 
     def _show(self) -> None:
         """Bring page and search attributes up to date; an upsert only where operators would see a difference."""
@@ -287,6 +316,10 @@ class SubscriptionWorkflow:
         upcoming = next_item(self.state, self.policy)
         return upcoming is not None and upcoming.at <= self._now() and self.state.standing != "ended"
 
+    def _occupied(self) -> bool:
+        """Whether anything is being worked on, or waits for it: the state is not yet what it will be."""
+        return self.busy or bool(self.inbox or self.moves) or self._overdue()
+
     def _now(self) -> datetime:
         """Business time."""
         return workflow.now().astimezone(UTC) + self.offset
@@ -306,41 +339,52 @@ class SubscriptionWorkflow:
 
     def take_in(self, signal: str, payloads: tuple[object, ...]) -> None:
         """A signal's door: whatever came is put into the inbox."""
-        heard = Heard(legible(signal), tuple(plain(p) for p in payloads[:3]), self._now().isoformat())
+        heard = Heard(legible(signal), taken(payloads), self._now().isoformat())
         self.inbox.append((heard, None))
 
-    async def ask(self, signal: str, payload: object) -> Answer:
+    async def ask(self, signal: str, payloads: tuple[object, ...]) -> Answer:
         """An update's door: answered by the main loop once the message has been acted on."""
-        answers: list[Answer] = []
-        self.inbox.append((Heard(signal, (plain(payload),), self._now().isoformat()), answers))
+        answers: list[Answer | None] = []
+        self.inbox.append((Heard(signal, taken(payloads), self._now().isoformat()), answers))
         await workflow.wait_condition(lambda: bool(answers))
+        if answers[0] is None:
+            raise ApplicationError(f"{signal}: {NOT_TAKEN_IN}", type=ASK_AGAIN)
         return answers[0]
 
-    def judge(self, signal: str, payload: object) -> None:
-        """An update's validator: nonsense is refused before it enters history. Reads only."""
+    def judge(self, signal: str, payloads: tuple[object, ...]) -> None:
+        """An update's validator: nonsense is refused before it enters history. Reads only.
+
+        What makes no sense now may make sense once what came before it has been worked on; its turn tells then.
+        """
         try:
-            message = messages.parse(signal, (plain(payload),), self.state.currency, self.state.timezone, self._now())
+            message = messages.parse(signal, taken(payloads), self.state.currency, self.state.timezone, self._now())
         except Refused as refused:
             raise ApplicationError(str(refused), type="Refused") from None
-        why = None if self.busy else support.refusal(self.state, self.policy, message)
+        why = None if self._occupied() else support.refusal(self.state, self.policy, message)
         known = any(digest in self.state.seen for digest in messages.digests(message))
         if why is not None and not known:
             raise ApplicationError(f"{signal}: {why}", type="Refused")
 
+    @workflow.signal(name="continue-as-new", description="Begin the next run now, on the version that is current")
+    def leave(self, *payload: object) -> None:
+        """For operators who retire a version; nothing else comes of it, whatever it carries."""
+        self.leaving = True
+
     @workflow.update(name="move-policy", description="Live under another policy or version from now on")
-    async def move_policy(self, said: Move) -> Answer:
+    async def move_policy(self, *payload: object) -> Answer:
         """Moved by the main loop, between two turns."""
         answers: list[Answer] = []
-        self.moves.append((said, answers))
+        self.moves.append((moving.read_move(taken(payload)), answers))
         await workflow.wait_condition(lambda: bool(answers))
         return answers[0]
 
     @move_policy.validator
-    def judge_move(self, said: Move) -> None:
-        """Reads only. A policy that this worker does not carry, or that does not fit, is refused."""
+    def judge_move(self, *payload: object) -> None:
+        """Reads only. What is no move, a policy that this worker does not carry or that does not fit, is refused."""
         try:
+            said = moving.read_move(taken(payload))
             why = moving.refusal(self.state, any_version(said.name, said.version))
-        except PolicyMissing as missing:
+        except (Refused, PolicyMissing) as missing:
             why = str(missing)
         if why is not None:
             raise ApplicationError(f"move-policy: {why}", type="Refused")
@@ -349,14 +393,13 @@ class SubscriptionWorkflow:
     def seen(self) -> Seen:
         """The state as it is."""
         upcoming = next_item(self.state, self.policy)
-        busy = self.busy or bool(self.inbox or self.moves) or self._overdue()
         return Seen(
             self.state,
             self._now().isoformat(),
             self.offset.total_seconds(),
             local_text(upcoming.at, self.state.timezone) if upcoming else None,
             upcoming.what if upcoming else "",
-            busy,
+            self._occupied(),
             self.couriers.undelivered(),
         )
 

@@ -1,7 +1,7 @@
-"""Record the histories that `test_histories.py` replays: `python -m tests.replay.record`.
+"""Record the histories of a release, which `test_histories.py` replays for ever after: `make histories`.
 
-Record again only where no subscription is alive that was decided by the older code. Where one is, a history that no
-longer replays says that the change needs patching or a worker version of its own (docs/decisions).
+The release is the one that pyproject.toml names. What it has is kept; what it lacks is recorded. With `--again` all of
+it is recorded anew, which is refused once CHANGELOG.md says when it was released: subscriptions live that it decided.
 """
 
 from __future__ import annotations
@@ -9,148 +9,44 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import date
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from adapters.simulated.refusals import refuse
-from domain.world import GatewayRule, World
-from engine.stage import Stage, stage
-from tests.workflows.lives import KIM, Life, begun, declined, json_payload
+from temporalio.client import WorkflowHistory
 
+from domain.published import publish
+from engine.stage import stage
+from tests.replay.moments import LAST, MOMENTS, carried
+
+ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).with_name("histories")
-
-Tell = Callable[[Stage], Awaitable[Life]]
-MOMENTS: dict[str, Tell] = {}
-"""Each gives a life, one of whose last two runs is the telling one."""
-
-
-def moment(tell: Tell) -> Tell:
-    MOMENTS[getattr(tell, "__name__", "")] = tell
-    return tell
+PINNED: frozenset[str] = frozenset()
+"""Releases whose open runs stay with workers of their own version: not replayed by this code, only taken up by it."""
+HEADING = re.compile(r"^## \[([^\]]+)\] - (\S+)", re.MULTILINE)
 
 
-@moment
-async def active(stage: Stage) -> Life:
-    """A healthy month, begun by continue-as-new, and a secondary card that saves the next."""
-    life = await begun(stage, "photo-monthly", "active", world=World(gateway=declined("2026-03-01").gateway[:1]))
-    await life.until("2026-03-10T12:00")
-    return life
+def present(root: Path = ROOT) -> str:
+    """The release that this tree is, or will be."""
+    said: str = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    return said
 
 
-@moment
-async def past_due(stage: Stage) -> Life:
-    life = await begun(stage, "photo-monthly", "past-due", world=declined("2026-02-01"))
-    await life.until("2026-02-16T12:00")
-    await life.tell("promise-to-pay", by="support:kim", until="2026-02-17")
-    return life
+def releases(root: Path = ROOT) -> dict[str, str]:
+    """Every release that CHANGELOG.md names: when it was released, or `unreleased`."""
+    return dict(HEADING.findall((root / "CHANGELOG.md").read_text(encoding="utf-8")))
 
 
-@moment
-async def locked(stage: Stage) -> Life:
-    life = await begun(stage, "photo-monthly", "locked", world=declined("2026-02-01"))
-    await life.until("2026-02-20T12:00")
-    await life.tell("payment-received", amount="9.00", channel="bank_transfer", reference="r-1")
-    await life.tell("retry-payment", by="support:kim")
-    return life
-
-
-async def _account_locked(stage: Stage, id_: str) -> Life:
-    life = await begun(stage, "hosting", id_, starts_on="2026-01-01", world=declined("2026-03-01"))
-    await life.until("2026-03-30T12:00")
-    return life
-
-
-@moment
-async def account_locked(stage: Stage) -> Life:
-    life = await _account_locked(stage, "account-locked")
-    await life.tell("payment-announced", amount="31.00", invoices=[], client_number="K-account-locked")
-    return life
-
-
-@moment
-async def awaiting_review(stage: Stage) -> Life:
-    life = await _account_locked(stage, "awaiting-review")
-    await life.ask("payment-received", amount="31.00", channel="bank_transfer", reference="r-1")
-    return life
-
-
-@moment
-async def reactivated(stage: Stage) -> Life:
-    life = await _account_locked(stage, "reactivated")
-    await life.ask("payment-received", amount="31.00", channel="bank_transfer", reference="r-1")
-    await life.ask("reactivate", **KIM)
-    return life
-
-
-@moment
-async def cancelled(stage: Stage) -> Life:
-    life = await begun(stage, "hosting", "cancelled", starts_on="2026-01-01", world=declined("2026-03-01"))
-    await life.until("2026-04-15T12:00")
-    return life
-
-
-@moment
-async def in_collections(stage: Stage) -> Life:
-    life = await begun(stage, "hosting", "in-collections", starts_on="2026-01-01", world=declined("2026-03-01"))
-    await life.until("2026-05-01T12:00")
-    await life.tell("payment-received", amount="10.00", channel="agency", reference="a-1")
-    return life
-
-
-@moment
-async def ended(stage: Stage) -> Life:
-    life = await begun(stage, "photo-monthly", "ended", world=declined("2026-02-01"))
-    await life.until("2026-03-02T12:00")
-    return life
-
-
-@moment
-async def delinquent(stage: Stage) -> Life:
-    """Weekly rounds, three instalments missed, the termination charge placed."""
-    life = await begun(stage, "photo-annual", "delinquent", world=declined("2026-03-01"))
-    await life.until("2026-06-02T12:00")
-    return life
-
-
-@moment
-async def messages(stage: Stage) -> Life:
-    """Good ones, repeated ones, nonsense, updates; a reversal, a hold, a write-off and its undoing."""
-    life = await begun(stage, "photo-monthly", "messages")
-    await life.until("2026-01-20T12:00")
-    paid = {"amount": "10.00", "channel": "bank_transfer", "reference": "r-1"}
-    await life.signal_raw("payment-received", json_payload(paid))
-    await life.signal_raw("payment-received", json_payload(paid))
-    await life.signal_raw("payment-received")
-    await life.signal_raw("make-me-rich", json_payload(paid), json_payload(paid))
-    await life.tell("payment-reversed", amount="49.00", reference="messages-0001/1/primary", reason="chargeback")
-    await life.ask("hold-dunning", **KIM)
-    await life.ask("write-off", **KIM)
-    await life.ask("undo-write-off", **KIM)
-    await life.ask("payment-reversed", amount="1.00", reference="unknown", reason="refund")
-    await life.ask("cancel", **KIM, when="period_end")
-    await life.until("2026-01-25T12:00")
-    return life
-
-
-@moment
-async def unknown_charge(stage: Stage) -> Life:
-    """A charge that was sent and not answered, and is looked up."""
-    rule = GatewayRule("primary", date(2026, 1, 1), None, "unknown_then_declined", None)
-    life = await begun(stage, "photo-monthly", "unknown-charge", world=World(gateway=(rule,)))
-    await life.until("2026-01-18T12:00")
-    return life
-
-
-@moment
-async def silent_parties(stage: Stage) -> Life:
-    """A run that began with parties still to be reached, and reached them."""
-    life = await begun(stage, "photo-monthly", "silent-parties", world=declined("2026-01-01"))
-    await refuse(stage.pool, "mail", life.id, 9)
-    await life.until("2026-01-15T03:30")
-    return life
+def refusal(release: str, known: dict[str, str]) -> str | None:
+    """Why the histories of a release may not be recorded anew, or None."""
+    if known.get(release, "unreleased") == "unreleased":
+        return None
+    return (
+        f"{release} was released on {known[release]}: subscriptions live that it decided, and its histories are what "
+        "they will be replayed from. They stay as they are. Raise the version in pyproject.toml, or mend the code."
+    )
 
 
 def scrubbed(value: Any) -> Any:
@@ -164,22 +60,38 @@ def scrubbed(value: Any) -> Any:
     return {key: hidden[key] if key in hidden else scrubbed(item) for key, item in value.items()}
 
 
-async def record() -> None:
-    """Play every moment, and write the longer one of its last two runs: one event a line."""
+def telling(name: str, runs: list[WorkflowHistory]) -> WorkflowHistory:
+    """Which run of a moment's life is recorded."""
+    return runs[-1] if name in LAST else max(runs[-2:], key=lambda run: len(run.events))
+
+
+async def record(names: list[str], folder: Path) -> None:
+    """Play moments, and write one run of each: one event a line."""
+    publish(*carried())
     async with stage() as parts:
-        lives = {name: await tell(parts) for name, tell in MOMENTS.items()}
-        histories = {
-            name: max((await life.runs())[-2:], key=lambda run: len(run.events)) for name, life in lives.items()
-        }
-    for path in HISTORIES.glob("*.json"):
-        path.unlink()
+        lives = {name: await MOMENTS[name](parts) for name in names}
+        histories = {name: telling(name, await life.runs()) for name, life in lives.items()}
+    folder.mkdir(parents=True, exist_ok=True)
     for name, history in histories.items():
         lines = ",\n".join(json.dumps(scrubbed(event)) for event in history.to_json_dict()["events"])
-        (HISTORIES / f"{name}.json").write_text(f'{{"events": [\n{lines}\n]}}\n', encoding="utf-8")
-        print(f"{name}: {len(history.events)} events")
+        (folder / f"{name}.json").write_text(f'{{"events": [\n{lines}\n]}}\n', encoding="utf-8")
+        print(f"{folder.name}/{name}: {len(history.events)} events")
+
+
+def main(words: list[str]) -> int:
+    """Status 0 recorded, or nothing lacked; 2 refused."""
+    release, again = present(), "--again" in words
+    folder = HISTORIES / release
+    if again and (why := refusal(release, releases())):
+        print(why, file=sys.stderr)
+        return 2
+    names = [name for name in MOMENTS if again or not (folder / f"{name}.json").exists()]
+    if names:
+        asyncio.run(record(names, folder))
+    return 0
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    status = main(sys.argv[1:])
     sys.stdout.flush()
-    os._exit(0)  # an interpreter's own teardown can crash after a worker (temporalio #300)
+    os._exit(status)  # an interpreter's own teardown can crash after a worker (temporalio #300)

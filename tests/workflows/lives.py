@@ -16,6 +16,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import SignalWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer
 
 from adapters.simulated.world import load_world
@@ -216,14 +217,14 @@ async def runs_of(client: Client, workflow_id: str) -> list[WorkflowHistory]:
             return found
 
 
-async def replayed(histories: Iterable[WorkflowHistory]) -> None:
+async def replayed(histories: Iterable[WorkflowHistory], converter: DataConverter = DATA_CONVERTER) -> None:
     """Replay histories with the code as it is now. Raises where it decides anything else than was recorded."""
 
     async def each() -> AsyncIterator[WorkflowHistory]:
         for history in histories:
             yield history
 
-    replayer = Replayer(workflows=[SubscriptionWorkflow], workflow_runner=runner(), data_converter=DATA_CONVERTER)
+    replayer = Replayer(workflows=[SubscriptionWorkflow], workflow_runner=runner(), data_converter=converter)
     async with asyncio.timeout(PATIENCE):
         await replayer.replay_workflows(each())
 
