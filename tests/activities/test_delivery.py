@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool
 from adapters.simulated.refusals import refuse
 from domain.effects import (
@@ -200,6 +201,26 @@ async def test_a_platform_that_hangs_holds_up_no_mail_and_fails_no_decision(pool
     assert left == {"platform": "s-1/000001/platform: TimeoutError: no answer in time"}
     assert await _mails(parts) == ["payment_reminder"]
     assert await pool.fetchval("select last_error from outbox where party = 'platform'")
+
+
+@dataclass
+class Slow:
+    """A mail server that takes its time: while it takes one mail, the debt is paid elsewhere."""
+
+    books: Books
+    took: list[str] = field(default_factory=list)
+
+    async def send(self, letter: Letter) -> None:
+        await self.books.write(batch(2, WithdrawMails(AT, ("payment_reminder",))))
+        self.took.append(letter.template)
+
+
+async def test_a_mail_is_looked_at_again_right_before_it_is_sent(pool: Pool) -> None:
+    slow = Slow(Books(pool))
+    parts = await _with_customer(Parts(pool, mailer=slow))
+    assert await parts.ledger.carry_out(batch(1, mail(1, "invoice"), mail(2))) == CarriedOut()
+    assert slow.took == ["invoice"]
+    assert await pool.fetchval("select state from outbox where key = $1", mail(2).key) == "withdrawn"
 
 
 async def test_a_mail_that_will_never_be_taken_is_given_up_and_the_next_one_sent(pool: Pool) -> None:
