@@ -7,6 +7,7 @@
 #   make simulate random worlds under audit (SEED=... RUNS=...); a seed is drawn and printed where none is given
 #   make faults   real servers and workers, and what breaks (SEED=... SUBSCRIPTIONS=...): lost or doubled: nothing
 #   make messages 10,000 messages (SEED=... MESSAGES=...) to runs that end under them: lost, doubled, wrongly answered: 0
+#   make defects  plant defects into a copy, one at a time; each must be found (NAME=... plants one)
 #   make setup    only the virtual environment (PYTHON=python3.12 chooses another Python)
 #   make audit    the pinned packages against published vulnerabilities, where those can be asked for
 #   make histories  record what this release lacks of histories, and the fingerprint of its commands
@@ -16,7 +17,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run faults messages simulate test check format histories audit pins clean
+.PHONY: help setup run faults messages defects simulate test check format histories audit pins clean
 
 PYTHON ?= python3
 PIP_TOOLS := pip-tools==7.6.2
@@ -69,6 +70,9 @@ faults: setup
 
 messages: setup
 	@$(BIN)/python -m proof.messages $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
+
+defects: setup
+	@$(BIN)/python -m proof.defects $(NAME)
 
 test: setup
 	@$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" $(ARGS)

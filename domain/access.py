@@ -42,8 +42,6 @@ def worsen(turn: Turn, to: Standing) -> None:
     if now == "ended" or severity(now) >= severity(to):
         return
     turn.stand(to)
-    if turn.policy.channels and to in turn.policy.channels.bank_only_at:
-        turn.change(bank_only=True)
     if to == "locked" and turn.policy.scope == "customer":
         _tell_siblings(turn, "block-access")
 

@@ -56,13 +56,13 @@ def issue(turn: Turn, kind: InvoiceKind, period: int, start: date, end: date, mi
             period_start=start.isoformat(),
             period_end=end.isoformat(),
         )
-        if turn.policy.billing.invoice_mail and minor:
-            turn.mail(turn.policy.billing.invoice_mail, invoice=number, due_on=due_on.isoformat())
     turn.post("invoice issued", *ledger.issued(number, minor))
     turn.keep(invoice)
     if minor == 0:
         _count_received(turn, invoice, 0, in_full=True)
     apply_credit(turn)
+    if turn.policy.billing.invoice_mail and minor and kind != "termination":
+        turn.mail(turn.policy.billing.invoice_mail, invoice=number, due_on=due_on.isoformat())
     return turn.state.invoice(number) or replace(invoice, open_minor=0)
 
 

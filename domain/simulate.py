@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from domain.decide import decide
-from domain.effects import Effect, Entry
+from domain.effects import Decision, Effect, Entry, Question
 from domain.events import DeadlinePassed, Event, MessageReceived
 from domain.opening import opened
 from domain.policy import Policy
 from domain.scenario import Said, Scenario
 from domain.subscription import Subscription
 from domain.world import Book, World, answer
+
+Answering = Callable[[Question, World, Book, datetime, str], Event]
+"""How the world answers a question put at an instant, to a customer of a zone."""
+
+Witness = Callable[[Event, Decision], None]
+"""Is shown every event and what was decided, before the books are written and the world is asked."""
 
 STEPS_LIMIT = 1_000_000  # a 50-year life of one invoice a month with every rung takes 10,000
 
@@ -43,6 +49,9 @@ def play(
     book: Book,
     messages: Sequence[Said],
     until: datetime,
+    *,
+    answering: Answering = answer,
+    witness: Witness | None = None,
 ) -> Played:
     """Play from any state. Messages come before what is due at their instant; those at or after `until` never come."""
     entries: list[Entry] = []
@@ -50,7 +59,7 @@ def play(
     event: Event = DeadlinePassed(datetime.min.replace(tzinfo=UTC))  # nothing is due yet; it gives the first wake
     heard = 0
     for _ in range(STEPS_LIMIT):
-        state, wake_at, effects = turn(state, policy, world, book, event)
+        state, wake_at, effects = turn(state, policy, world, book, event, answering=answering, witness=witness)
         entries += [e for e in effects if isinstance(e, Entry)]
         due = wake_at if wake_at is not None and wake_at < until else None
         said = coming[heard] if heard < len(coming) else None
@@ -65,7 +74,14 @@ def play(
 
 
 def turn(
-    state: Subscription, policy: Policy, world: World, book: Book, event: Event
+    state: Subscription,
+    policy: Policy,
+    world: World,
+    book: Book,
+    event: Event,
+    *,
+    answering: Answering = answer,
+    witness: Witness | None = None,
 ) -> tuple[Subscription, datetime | None, list[Effect]]:
     """One event and all that its questions lead to."""
     effects: list[Effect] = []
@@ -73,9 +89,11 @@ def turn(
     wake_at: datetime | None = None
     while asking is not None:
         decision = decide(state, asking, policy)
+        if witness is not None:
+            witness(asking, decision)
         state, wake_at = decision.subscription, decision.wake_at
         effects += decision.effects
         book.keep(decision.effects)
         question = decision.question
-        asking = answer(question, world, book, asking.at, state.timezone) if question else None
+        asking = answering(question, world, book, asking.at, state.timezone) if question else None
     return state, wake_at, effects

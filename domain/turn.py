@@ -88,10 +88,12 @@ class Turn:
         self.effects.append(CommandPlatform(self.tiding_key("platform"), command, self.at, self.because))
 
     def stand(self, to: Standing, **fields: FieldValue) -> None:
-        """Change the standing; nothing where it is that already."""
+        """Change the standing; nothing where it is that already. Some leave bank transfer as the only channel."""
         if self.state.standing != to:
             before = self.state.standing
             self.change(standing=to)
+            if self.policy.channels and to in self.policy.channels.bank_only_at:
+                self.change(bank_only=True)
             self.say("standing", to=to, **{"from": before}, **fields)
 
     def remark(self, text: str) -> None:

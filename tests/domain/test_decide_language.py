@@ -9,6 +9,7 @@ from domain.policy import Policy
 from policies.load import load_file
 from tests.domain.gateway import APPROVED, DECLINED, STOLEN, Fate
 from tests.domain.life import begins
+from tests.domain.variations import Vary
 
 SMALL = """
 policy: small
@@ -286,3 +287,22 @@ def test_billing_is_spread_over_minutes_by_the_subscription_and_never_by_chance(
 def test_a_rung_may_send_any_template_that_there_is(say: Say, channel: str) -> None:
     life = begins(say(rung("{days_unpaid: 5}", f"{{email: {channel}}}")), afterwards=DECLINED).play("2026-02-01")
     assert [mail.template for mail in life.mails] == [channel]
+
+
+def test_bank_transfer_is_the_only_channel_from_any_standing_that_the_policy_names(vary: Vary) -> None:
+    """A plan cancelled by the customer has a final invoice; its card is not charged for it any more."""
+    policy = vary("hosting", channels={"bank_transfer_only_at": ["cancelled"]})
+    life = begins(policy).tell("2026-03-10T10:00", "cancel", by="customer", reason="moving", when="now")
+    life.play("2026-03-11")
+    assert life.state.bank_only
+    assert life.state.open_minor > 0
+    assert life.story("charge", since="2026-03-10") == []
+
+
+def test_an_invoice_mail_says_what_is_open_with_the_invoice_and_after_credit(vary: Vary) -> None:
+    bill = {"every": "month", "in": "advance", "at": "00:00", "due_after_days": 0, "invoice_email": "invoice"}
+    life = begins(vary("photo-monthly", bill=bill), APPROVED, DECLINED)
+    life.tell("2026-01-20T10:00", "payment-received", amount="10.00", channel="bank_transfer", reference="r-1")
+    life.play("2026-02-16")
+    first, second = (mail for mail in life.mails if mail.template == "invoice")
+    assert (first.about["open"], second.about["open"]) == ("49.00", "39.00")
