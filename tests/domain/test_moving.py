@@ -35,13 +35,22 @@ def test_who_is_locked_is_not_moved_to_a_version_that_cannot_unlock() -> None:
         move(life.state, blind, SAID, life.at("2026-02-20"))
 
 
-@pytest.mark.parametrize("on", ["2026-02-17", "2026-02-20", "2026-03-05"])
-def test_who_owes_what_is_past_due_or_has_been_cancelled_is_not_moved_to_another_ladder(on: str) -> None:
+@pytest.mark.parametrize(
+    ("policy", "on", "standing"),
+    [
+        ("photo-monthly", "2026-02-17", "past_due"),
+        ("photo-monthly", "2026-02-20", "locked"),
+        ("hosting", "2026-05-05", "cancelled"),
+    ],
+)
+def test_who_owes_what_is_past_due_is_not_moved_to_another_ladder(policy: str, on: str, standing: str) -> None:
     """Its rungs may have the same names and mean something else: the debt might never be judged again."""
-    life = begins("photo-monthly", APPROVED, afterwards=DECLINED).play(on)
-    why = refusal(life.state, replace(published_again(life.policy), name="photo-slow"))
+    life = begins(policy, APPROVED, afterwards=DECLINED).play(on)
+    assert life.state.standing == standing
+    why = refusal(life.state, replace(published_again(life.policy), name="another"))
     assert why is not None
-    assert "under photo-monthly" in why
+    assert f"under {policy}" in why
+    assert refusal(life.state, published_again(life.policy)) is None
 
 
 def test_who_is_locked_is_moved_to_a_version_that_can() -> None:
