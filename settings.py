@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from domain.quoting import legible, quoted
+
 PREFIX = "PERENNIAL_"
 FILE = "perennial.toml"
 
@@ -257,11 +259,11 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
         found = {name: (value, str(path)) for name, value in _flat(_read(path)).items()}
     for key, text in env.items():
         if key.startswith(PREFIX) and key != f"{PREFIX}SETTINGS":
-            found[key.removeprefix(PREFIX).lower()] = (text, key)
+            found[key.removeprefix(PREFIX).lower()] = (text, legible(key, 60))
     values: dict[str, object] = {}
     for name, (value, source) in found.items():
         if name not in NAMES:
-            raise InvalidSettings(f"{source}: {name!r} is no setting; expected one of {', '.join(NAMES)}")
+            raise InvalidSettings(f"{source}: {quoted(name)} is no setting; expected one of {', '.join(NAMES)}")
         values[name] = _checked(name, value, source)
     return built(values)
 
@@ -306,9 +308,13 @@ def _read(path: Path) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidSettings(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"{path}: cannot be read: {error.strerror}; expected a file of settings") from None
+    except UnicodeDecodeError as error:
+        raise InvalidSettings(f"{path}: byte {error.start} is no UTF-8; expected TOML in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
         raise InvalidSettings(f"{path}: {error}; expected TOML such as database_url = 'postgresql://...'") from None
+    except (ValueError, RecursionError):  # a number of 5000 digits; lists in lists without end
+        raise InvalidSettings(f"{path}: holds a value beyond all settings; expected TOML such as a text") from None
 
 
 def _checked(name: str, value: object, source: str) -> object:
@@ -319,17 +325,21 @@ def _checked(name: str, value: object, source: str) -> object:
         except ValueError:
             number = least - 1
         if not least <= number <= most:
-            raise InvalidSettings(f"{source}: {name} is {value!r}; expected a whole number from {least} to {most}")
+            raise InvalidSettings(
+                f"{source}: {name} is {quoted(value)}; expected a whole number from {least} to {most}"
+            )
         return number
     if not isinstance(value, str):
-        raise InvalidSettings(f"{source}: {name} is {'no text' if name in _SECRETS else repr(value)}; expected a text")
+        raise InvalidSettings(
+            f"{source}: {name} is {'no text' if name in _SECRETS else quoted(value)}; expected a text"
+        )
     if name in CHOICES and value not in CHOICES[name]:
         expected = ", ".join(choice for choice in CHOICES[name] if choice)
-        raise InvalidSettings(f"{source}: {name} is {value!r}; expected one of {expected}")
+        raise InvalidSettings(f"{source}: {name} is {quoted(value)}; expected one of {expected}")
     if name in ("database_url", "database_owner_url") and value and not value.startswith(_POSTGRESQL):
-        raise InvalidSettings(f"{source}: {name} does not begin with postgresql://; its value is not shown")
+        raise InvalidSettings(f"{source}: {name}: expected one that begins with postgresql://; its value is not shown")
     if name == "task_queue" and not value:
         raise InvalidSettings(f"{source}: task_queue is empty; expected a name")
     if name in _NAMED and not re.fullmatch(_NAMED[name][0], value):
-        raise InvalidSettings(f"{source}: {name} is {value!r}; expected {_NAMED[name][1]}")
+        raise InvalidSettings(f"{source}: {name} is {quoted(value)}; expected {_NAMED[name][1]}")
     return value

@@ -20,12 +20,14 @@ import typer
 
 from domain.opening import InvalidTerms
 from domain.policy import Policy
-from domain.scenario import InvalidScenario, Scenario, read_scenario
+from domain.quoting import legible, named, quoted
+from domain.scenario import FIELDS, InvalidScenario, Scenario, read_scenario
 from domain.timeline import as_data, as_lines, final, final_line
 from engine.leaving import INVALID, leave_as
 from policies.load import InvalidPolicy, load
 
 FILE_LIMIT = 20_000_000  # bytes; a thousand messages take 200,000
+LINE_LIMIT = 2_000  # characters of a line on stderr
 TRIES = 3  # of a play whose virtual clock went past its target; the server does that rarely, and says so
 
 app = typer.Typer(
@@ -51,9 +53,9 @@ def simulate(
 ) -> None:
     """Play a scenario in virtual time and print its timeline."""
     if engine not in ("core", "temporal"):
-        _refuse(f"--engine {engine!r}: expected core or temporal")
+        _refuse(f"--engine {quoted(engine)}: expected core or temporal")
     if world not in ("simulated", "wire"):
-        _refuse(f"--world {world!r}: expected simulated or wire")
+        _refuse(f"--world {quoted(world)}: expected simulated or wire")
     scenario, policy = _scenario(file)
     if engine == "core":
         from domain.simulate import simulate as play
@@ -117,11 +119,13 @@ def start(
     as_json: AsJson = False,
 ) -> None:
     """Start subscriptions: each once, however often it is asked."""
-    from engine.starting import NotStarted, start_all
+    from engine.starting import InvalidWanted, NotStarted, start_all
 
     wanted = _subscriptions(file, policy)
     try:
         started = asyncio.run(start_all(wanted, show=not as_json and sys.stderr.isatty()))
+    except InvalidWanted as error:
+        _refuse(str(error))
     except NotStarted as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
@@ -167,6 +171,9 @@ def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:
     for place, one in said:
         if not isinstance(one, dict) or not isinstance(one.get("subscription"), dict):
             _refuse(f"{place}: expected an object with `subscription` and `policy`")
+        unknown = sorted(set(one) - {*FIELDS, "contact"})
+        if unknown:
+            _refuse(f"{place}: {named(unknown[0])}: unknown field; expected {', '.join(FIELDS)} or contact")
         wanted.append(
             {
                 "place": place,
@@ -177,6 +184,8 @@ def _subscriptions(file: Path, policy: str) -> list[dict[str, Any]]:
         )
         if not wanted[-1]["policy"]:
             _refuse(f"{place}: policy: missing; say it in the file or with --policy")
+        if not isinstance(wanted[-1]["policy"], str):
+            _refuse(f"{place}: policy: {quoted(wanted[-1]['policy'])}: expected a policy's name or file")
     return wanted
 
 
@@ -186,20 +195,24 @@ def _json(file: Path) -> object:
 
 def _text(file: Path) -> str:
     try:
-        if file.stat().st_size > FILE_LIMIT:
-            _refuse(f"{file}: more than {FILE_LIMIT} bytes")
-        return file.read_text(encoding="utf-8")
+        with file.open("rb") as opened:
+            data = opened.read(FILE_LIMIT + 1)
+        if len(data) > FILE_LIMIT:
+            _refuse(f"{file}: more than {FILE_LIMIT} bytes; expected at most so many")
+        return data.decode()
     except OSError as error:
         _refuse(f"{file}: cannot be read: {error.strerror}")
-    except UnicodeDecodeError:
-        _refuse(f"{file}: expected UTF-8 text")
+    except UnicodeDecodeError as error:
+        _refuse(f"{file}: byte {error.start} is no UTF-8; expected UTF-8 text")
 
 
 def _parsed(place: str, text: str) -> object:
     try:
         return json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         _refuse(f"{place}: {error}; expected JSON")
+    except (ValueError, RecursionError):
+        _refuse(f"{place}: NaN, infinity, a number of 5000 digits, or lists in lists without end; expected JSON")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -230,7 +243,8 @@ def _on_temporal(
 
 
 def _refuse(why: str) -> NoReturn:
-    print(why, file=sys.stderr)
+    """A file's name may be anything: whatever of it cannot be shown is shown as such."""
+    print("\n".join(legible(line, LINE_LIMIT) for line in why.splitlines()), file=sys.stderr)
     raise typer.Exit(INVALID)
 
 

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api.inbound import Outcome
+from domain.quoting import legible, quoted
 from domain.reports import Unverified
 
 BODY_BYTES = 1_000_000  # a webhook has some 10 kB; Stripe's largest events some 100 kB
@@ -55,7 +57,9 @@ def app(doors: Doors, *, uploads: dict[str, Upload], token: str) -> Starlette:
     async def webhook(request: Request) -> Response:
         source = request.path_params["source"]
         if source not in doors.sources:
-            return _no(404, f"nobody is known as {source!r} here; expected one of {', '.join(doors.sources) or 'none'}")
+            return _no(
+                404, f"nobody is known as {quoted(source)} here; expected one of {', '.join(doors.sources) or 'none'}"
+            )
         body = await _body(request, BODY_BYTES)
         if body is None:
             return _no(413, f"the body has more than {BODY_BYTES} bytes, or broke off")
@@ -65,7 +69,7 @@ def app(doors: Doors, *, uploads: dict[str, Upload], token: str) -> Starlette:
             return _no(400, str(error))
         except Exception as error:
             log.error("a report of %s could not be taken in: %s", source, where(error))
-            return _again(f"it could not be taken in now ({type(error).__name__}); nothing is lost, send it again")
+            return _again("it could not be taken in now; nothing is lost, send it again")
         if outcome.too_early:
             return _again("it is about a payment that the books do not know yet; send it again")
         return JSONResponse(asdict(outcome))
@@ -81,22 +85,32 @@ def app(doors: Doors, *, uploads: dict[str, Upload], token: str) -> Starlette:
         if body is None:
             return _no(413, f"the body has more than {UPLOAD_BYTES} bytes, or broke off")
         try:
-            done = await take(request.query_params.get("name", "upload"), body)
+            done = await take(legible(request.query_params.get("name", "upload")), body)
         except Refused as error:
             return _no(422, str(error))
         except Exception as error:
             log.error("an upload could not be taken in: %s", where(error))
-            return _again(f"it could not be taken in now ({type(error).__name__}); send it again, nothing counts twice")
+            return _again("it could not be taken in now; send it again, nothing counts twice")
         said = asdict(done) if is_dataclass(done) and not isinstance(done, type) else {"done": str(done)}
         return Response(json.dumps(said, default=str), media_type="application/json")  # dates in ISO
 
-    return Starlette(
+    async def nowhere(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 400
+        ways = ", ".join([f"/webhooks/{source}" for source in doors.sources] + [f"/uploads/{kind}" for kind in uploads])
+        return _no(
+            status, f"{request.method} {quoted(request.url.path)} is nothing here; expected POST to one of {ways}"
+        )
+
+    served = Starlette(
+        exception_handlers={HTTPException: nowhere},
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/webhooks/{source}", webhook, methods=["POST"]),
             Route("/uploads/{kind}", upload, methods=["POST"]),
-        ]
+        ],
     )
+    served.router.redirect_slashes = False  # no party follows a redirect; to each it would be a webhook that failed
+    return served
 
 
 async def _body(request: Request, limit: int) -> bytes | None:

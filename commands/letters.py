@@ -11,7 +11,7 @@ import typer
 from adapters.postgres.bank import BankBooks
 from adapters.postgres.dead_letters import DeadLetter, DeadLetters, Outcome, ReplayRefused, Stuck, UnknownDeadLetter
 from adapters.postgres.outside import WaitingReport
-from commands.desk import AsJson, By, Reason, print_json, with_desk
+from commands.desk import AsJson, By, Id, MaybeId, Reason, line, print_json, with_desk
 from engine.crew import deliveries_of
 from engine.dead_letters import replay as replay_one
 from engine.here import Desk
@@ -20,12 +20,12 @@ from engine.speak import MessageRefused
 
 app = typer.Typer()
 
-Key = Annotated[str, typer.Argument(help="The letter's key, as `dead-letters` lists it.")]
+Key = Annotated[str, typer.Argument(help="The letter's key, as `dead-letters` lists it.", callback=line)]
 
 
 @app.command("dead-letters")
 def dead_letters(
-    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    id_: MaybeId = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +100,7 @@ def discard(key: Key, by: By, reason: Reason) -> None:
 
 
 @app.command()
-def deliver(id_: Annotated[str, typer.Argument(help="The subscription's id.")]) -> None:
+def deliver(id_: Id) -> None:
     """Tell every party what is still pending of a subscription, once and now: for what nobody comes for any more."""
 
     async def run(at: Desk) -> dict[str, str]:

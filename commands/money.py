@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from adapters.bank.files import BYTES_LIMIT
 from adapters.bank.lines import BadStatement
 from adapters.postgres.unapplied import Money
-from commands.desk import AsJson, Id, fail, known, print_json, with_desk
+from commands.desk import NUMBER_LIMIT, AsJson, By, Id, Reason, fail, known, print_json, with_desk
 from domain.money import decimal_text
 from domain.run import Answer
 from engine.bank import CutOff, Imported
@@ -20,6 +21,8 @@ from engine.here import Desk
 from engine.speak import MessageRefused, ask
 
 app = typer.Typer()
+
+MoneyId = Annotated[int, typer.Argument(min=1, max=NUMBER_LIMIT, help="The money's number, as `unapplied` lists it.")]
 
 
 @app.command("import-statement")
@@ -30,12 +33,14 @@ def import_statement(
 
     async def run(at: Desk) -> list[Imported]:
         bank = Bank(at.client, at.books, at.pool)
-        return [await bank.take_in(file.name, file.read_bytes()) for file in files]
+        return [await bank.take_in(file.name, _read(file)) for file in files]
 
     try:
         done = with_desk(run)
-    except (BadStatement, OSError) as error:
+    except BadStatement as error:
         fail(str(error), 2)
+    except OSError as error:
+        fail(f"{error.filename}: cannot be read: {error.strerror}. Nothing of it was taken in.", 2)
     except CutOff as error:
         fail(str(error), 1)
     if as_json:
@@ -66,10 +71,10 @@ def unapplied(as_json: AsJson = False) -> None:
 
 @app.command()
 def assign(
-    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
+    money_id: MoneyId,
     id_: Id,
-    by: Annotated[str, typer.Option(help="who says so")],
-    reason: Annotated[str, typer.Option(help="why")],
+    by: By,
+    reason: Reason,
 ) -> None:
     """Assign unapplied money to a subscription; said twice, it counts once."""
 
@@ -96,9 +101,9 @@ def assign(
 
 @app.command("return-money")
 def return_money(
-    money_id: Annotated[int, typer.Argument(help="The money's number, as `unapplied` lists it.")],
-    by: Annotated[str, typer.Option(help="who says so")],
-    reason: Annotated[str, typer.Option(help="why")],
+    money_id: MoneyId,
+    by: By,
+    reason: Reason,
 ) -> None:
     """Write down that unapplied money has been sent back."""
 
@@ -108,6 +113,12 @@ def return_money(
 
     with_desk(run)
     print("returned")
+
+
+def _read(file: Path) -> bytes:
+    """A file's bytes, and no more of them than tell that it is too large."""
+    with file.open("rb") as opened:
+        return opened.read(BYTES_LIMIT + 1)
 
 
 async def _money(at: Desk, money_id: int) -> Money:

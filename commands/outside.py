@@ -17,20 +17,23 @@ from adapters.postgres.agency import AgencyCases
 from adapters.postgres.mail import BounceBook
 from adapters.postgres.outside import Task
 from api.inbound import Outcome
-from commands.desk import AsJson, By, Id, Reason, fail, known, print_json, with_desk
+from commands.desk import NUMBER_LIMIT, AsJson, By, Id, MaybeId, Reason, fail, known, print_json, with_desk
 from domain.opening import ROLES, InvalidTerms, Reader, read_vaulted
+from domain.quoting import quoted
 from engine.doors import doors
 from engine.here import Desk
 from engine.leaving import leave
 from engine.outside import house_and_templates
 from engine.speak import MessageRefused, tell
 
+FILE_LIMIT = 50_000_000  # bytes that are read, as of an upload
+
 app = typer.Typer()
 
 
 @app.command()
 def tasks(
-    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    id_: MaybeId = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +54,9 @@ def tasks(
 
 @app.command("task-done")
 def task_done(
-    task_id: Annotated[int, typer.Argument(help="The task's number, as `tasks` lists it.")], by: By, reason: Reason
+    task_id: Annotated[int, typer.Argument(min=1, max=NUMBER_LIMIT, help="The task's number, as `tasks` lists it.")],
+    by: By,
+    reason: Reason,
 ) -> None:
     """Close a task: it has been seen to."""
 
@@ -83,7 +88,7 @@ def bounce(
     file: Annotated[Path, typer.Argument(help="The mail that came back, as it came (RFC 3464); - for standard input.")],
 ) -> None:
     """Record a mail that came back: what a mail server pipes returned mails into."""
-    data = sys.stdin.buffer.read() if str(file) == "-" else _read(file)
+    data = sys.stdin.buffer.read(FILE_LIMIT) if str(file) == "-" else _read(file)
 
     async def run(at: Desk) -> str:
         return await take_in_bounce(data, BounceBook(at.pool), at.books.ask_support)
@@ -127,7 +132,8 @@ def sweep_agency() -> None:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            return opened.read(FILE_LIMIT)
     except OSError as error:
         fail(f"{file}: cannot be read: {error.strerror}", 2)
 
@@ -143,7 +149,7 @@ def vault(
     """Keep how a subscription pays, and tell it so: what the platform does after the customer gave a new method."""
     chosen = next((each for each in ROLES if each == role), None)
     if chosen is None:
-        fail(f"role {role!r}: expected one of {', '.join(ROLES)}", 2)
+        fail(f"role {quoted(role)}: expected one of {', '.join(ROLES)}", 2)
     try:
         vaulted = read_vaulted(Reader({"gateway": gateway, "method": method, "payer": payer or None}, "vault"))
     except InvalidTerms as error:

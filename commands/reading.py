@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.outside import Task
-from commands.desk import AsJson, Id, fail, known, print_json, print_told, with_desk
+from commands.desk import AsJson, Id, MaybeId, fail, known, print_json, print_told, with_desk
 from domain.effects import View
 from domain.money import decimal_text
 from domain.policy import Standing
@@ -129,7 +129,7 @@ def forecast(id_: Id, as_json: AsJson = False) -> None:
 
 @app.command()
 def audit(
-    id_: Annotated[str | None, typer.Argument(help="One subscription; all of them without it.")] = None,
+    id_: MaybeId = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute every balance from ledger entries and compare; exit 1 where something differs."""

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from temporalio.client import WorkflowUpdateFailedError
 
-from commands.desk import Id, fail, known, with_desk
+from commands.desk import By, Id, Reason, fail, known, with_desk
 from domain.moving import Move
 from domain.periods import parse_date, parse_local
+from domain.quoting import quoted
 from domain.run import Answer
 from domain.world import USAGE_KINDS
 from engine.begin import handle_of
@@ -52,7 +53,7 @@ def used(
     """Record that something was used, as the platform does; it is read when a rule asks."""
 
     if kind not in USAGE_KINDS:
-        fail(f"kind {kind!r}: expected one of {', '.join(USAGE_KINDS)}", 2)
+        fail(f"kind {quoted(kind)}: expected one of {', '.join(USAGE_KINDS)}", 2)
     try:
         date = parse_date(on)
     except ValueError as error:
@@ -69,12 +70,13 @@ def move_policy(
     id_: Id,
     name: Annotated[str, typer.Argument(help="A policy's name.")],
     version: Annotated[int, typer.Argument(help="Its version.")],
-    by: Annotated[str, typer.Option(help="who says so")],
-    reason: Annotated[str, typer.Option(help="why")],
+    by: By,
+    reason: Reason,
 ) -> None:
     """Let a running subscription live under another policy, or another version of its own, from now on."""
 
     async def run(at: Desk) -> Answer:
+        await known(at, id_)
         try:
             said = Move(name, version, by, reason)
             moved: Answer = await handle_of(at.client, id_).execute_update("move-policy", said, result_type=Answer)

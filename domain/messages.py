@@ -16,6 +16,7 @@ from domain.cards import field_with_card_number
 from domain.keys import short_digest
 from domain.money import InvalidAmount, Money
 from domain.periods import local_date, parse_date, parse_local
+from domain.quoting import described, quoted
 
 TEXT_LIMIT = 200  # characters; a reason is a line, not an essay
 LIST_LIMIT = 20  # invoice numbers in one announcement
@@ -70,19 +71,24 @@ def _amount(name: str, value: object, currency: str) -> int:
     except InvalidAmount as error:
         raise Refused(f"{name}: {error}") from None
     if money.minor <= 0:
-        raise Refused(f"{name}: {value!r} is not above zero")
+        raise Refused(f"{name}: {quoted(value)} is not above zero")
     return money.minor
 
 
 def _text(name: str, value: object, currency: str) -> str:
+    return free_text(name, value)
+
+
+def free_text(name: str, value: object) -> str:
+    """What a person or a program may write: who, why, a reference. Raises Refused, which repeats none of it."""
     if not isinstance(value, str) or not value.strip() or len(value) > TEXT_LIMIT or not value.isprintable():
-        raise Refused(f"{name}: {_shown(value)}: expected a text of 1 to {TEXT_LIMIT} printable characters")
+        raise Refused(f"{name}: {described(value)}: expected a text of 1 to {TEXT_LIMIT} printable characters")
     return value
 
 
 def _texts(name: str, value: object, currency: str) -> list[str]:
     if not isinstance(value, list) or len(value) > LIST_LIMIT:
-        raise Refused(f"{name}: {_shown(value)}: expected a list of at most {LIST_LIMIT} invoice numbers")
+        raise Refused(f"{name}: {described(value)}: expected a list of at most {LIST_LIMIT} invoice numbers")
     return [_text(f"{name}[{i}]", item, currency) for i, item in enumerate(value)]
 
 
@@ -90,16 +96,16 @@ def _date(name: str, value: object, currency: str) -> date:
     try:
         on = parse_date(value)
     except ValueError:
-        raise Refused(f"{name}: {_shown(value)}: expected a date such as '2026-03-18'") from None
+        raise Refused(f"{name}: {quoted(value)}: expected a date such as '2026-03-18'") from None
     if on.year not in YEARS:
-        raise Refused(f"{name}: {_shown(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
+        raise Refused(f"{name}: {quoted(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
     return on
 
 
 def _one_of(*allowed: str) -> Reader:
     def read(name: str, value: object, currency: str) -> str:
         if value not in allowed or not isinstance(value, str):
-            raise Refused(f"{name}: {_shown(value)}: expected one of {', '.join(allowed)}")
+            raise Refused(f"{name}: {quoted(value)}: expected one of {', '.join(allowed)}")
         return value
 
     return read
@@ -179,12 +185,13 @@ def parse(signal: str, payloads: tuple[object, ...], currency: str, timezone: st
     `taken_in` dates a message that carries no `at`. An `at` without an offset is the customer's local time.
     """
     if signal not in REQUIRED:
-        raise Refused(f"signal {_shown(signal)}: unknown; expected one of {', '.join(SIGNALS)}")
+        raise Refused(f"signal {quoted(signal)}: unknown; expected one of {', '.join(SIGNALS)}")
     if len(payloads) != 1:
         raise Refused(f"{signal}: {len(payloads)} payloads: expected one JSON object")
     payload = payloads[0]
     if not isinstance(payload, dict):
-        raise Refused(f"{signal}: {_shown(payload)}: expected one JSON object")
+        shown = quoted(payload) if isinstance(payload, str) else described(payload)  # a text is the door's own by now
+        raise Refused(f"{signal}: {shown}: expected one JSON object")
     forbidden = field_with_card_number({str(name): value for name, value in payload.items()})
     if forbidden is not None:
         raise Refused(f"{signal}: field {forbidden!r} {CARD_REFUSED}")
@@ -192,7 +199,7 @@ def parse(signal: str, payloads: tuple[object, ...], currency: str, timezone: st
     optional = _OPTIONAL | _OPTIONAL_OF.get(signal, {})
     unknown = sorted(str(name) for name in payload if name not in {*required, *optional, "at"})
     if unknown:
-        raise Refused(f"{signal}: field {_shown(unknown[0])}: unknown; expected {', '.join([*required, *optional])}")
+        raise Refused(f"{signal}: field {quoted(unknown[0])}: unknown; expected {', '.join([*required, *optional])}")
     fields: dict[str, object] = {}
     for name, reader in (optional | required).items():
         if payload.get(name) is not None:
@@ -232,13 +239,9 @@ def _instant(value: object, timezone: str, taken_in: datetime) -> datetime:
     try:
         at = parse_local(value, timezone)
     except ValueError:
-        raise Refused(f"at: {_shown(value)}: expected local time such as '2026-03-18T10:00'") from None
+        raise Refused(f"at: {quoted(value)}: expected local time such as '2026-03-18T10:00'") from None
     if at.year not in YEARS:
-        raise Refused(f"at: {_shown(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
+        raise Refused(f"at: {quoted(value)}: expected a year from {YEARS[0]} to {YEARS[-1]}")
     if (local_date(at, timezone) - local_date(taken_in, timezone)).days > FUTURE_DAYS:
-        raise Refused(f"at: {_shown(value)}: lies in the future; it was taken in at {taken_in.isoformat()}")
+        raise Refused(f"at: {quoted(value)}: lies in the future; it was taken in at {taken_in.isoformat()}")
     return at
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:60]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from domain.currencies import DECIMALS
+from domain.quoting import quoted
 
 LIMIT_MINOR = 10**15  # exclusive; from the scenario contract. A PostgreSQL bigint holds sums of 9,000 of them.
 
@@ -43,15 +44,15 @@ class Money:
         decimals = decimals_of(currency)
         found = _DECIMAL.fullmatch(text) if isinstance(text, str) else None
         if found is None:
-            raise InvalidAmount(f"amount {_quoted(text)}: expected a decimal string such as {example(currency)!r}")
+            raise InvalidAmount(f"amount {quoted(text)}: expected a decimal string such as {example(currency)!r}")
         sign, whole, fraction = found[1], found[2], found[3] or ""
         if len(fraction) > decimals:
             raise InvalidAmount(
-                f"amount {_quoted(text)}: {currency} has {decimals} decimals, expected such as {example(currency)!r}"
+                f"amount {quoted(text)}: {currency} has {decimals} decimals, expected such as {example(currency)!r}"
             )
         minor = int(whole + fraction.ljust(decimals, "0"))
         if minor >= LIMIT_MINOR:
-            raise InvalidAmount(f"amount {_quoted(text)}: must be below 10^15 minor units")
+            raise InvalidAmount(f"amount {quoted(text)}: must be below 10^15 minor units")
         return cls(-minor if sign else minor, currency)
 
     def __str__(self) -> str:
@@ -64,7 +65,7 @@ def decimals_of(currency: str) -> int:
         return DECIMALS[currency]
     except (KeyError, TypeError):
         raise InvalidAmount(
-            f"currency {_quoted(currency)}: expected an ISO 4217 code in capitals, such as 'USD'"
+            f"currency {quoted(currency)}: expected an ISO 4217 code in capitals, such as 'USD'"
         ) from None
 
 
@@ -88,7 +89,3 @@ def share(minor: int, numerator: int, denominator: int) -> int:
 def example(currency: str) -> str:
     """What an amount in `currency` looks like, for error texts."""
     return decimal_text(49 * 10 ** decimals_of(currency), currency)
-
-
-def _quoted(value: object) -> str:
-    return repr(value)[:60]

@@ -13,6 +13,7 @@ from domain.messages import TEXT_LIMIT
 from domain.money import InvalidAmount, Money, decimals_of
 from domain.periods import UnknownZone, parse_date, zone
 from domain.policy import Policy
+from domain.quoting import named, quoted
 from domain.subscription import MethodKind, PolicyName, Role, Subscription
 
 METHOD_KINDS: tuple[MethodKind, ...] = ("card", "paypal", "bank_transfer")
@@ -157,7 +158,7 @@ def read_terms(said: object) -> Terms:
     except InvalidAmount as error:
         raise InvalidTerms(f"plan: {error}") from None
     if price.minor < 0:
-        raise InvalidTerms(f"plan.price: {plan.get('price')!r} is below zero; expected 0 or more")
+        raise InvalidTerms(f"plan.price: {quoted(plan.get('price'))} is below zero; expected 0 or more")
     instalments = plan.whole("instalments", 0, INSTALMENTS_LIMIT) if plan.has("instalments") else 0
     name = plan.text("name")
     plan.done()
@@ -184,7 +185,7 @@ class Reader:
 
     def __init__(self, said: object, where: str) -> None:
         if not isinstance(said, dict):
-            raise InvalidTerms(f"{where}: {_shown(said)}: expected a JSON object")
+            raise InvalidTerms(f"{where}: {quoted(said)}: expected a JSON object")
         self.said: dict[str, object] = said
         self.where = where
         self.read: set[str] = set()
@@ -225,8 +226,9 @@ class Reader:
 
     def date(self, name: str) -> date:
         """A local date."""
+        value = self.get(name)
         try:
-            return parse_date(self.get(name))
+            return parse_date(value)
         except ValueError:
             raise self.fault(name, "expected a date such as '2026-03-18'") from None
 
@@ -265,17 +267,15 @@ class Reader:
 
     def fault(self, name: str, expected: str) -> InvalidTerms:
         """What to raise for a field."""
-        return InvalidTerms(f"{self.where}.{name}: {_shown(self.said.get(name))}: {expected}")
+        return InvalidTerms(f"{self.where}.{name}: {quoted(self.said.get(name))}: {expected}")
 
     def done(self) -> None:
         """Refuse fields that nobody read: a misspelt one must not be ignored."""
         unknown = sorted(set(self.said) - self.read)
         if unknown:
-            raise InvalidTerms(f"{self.where}.{unknown[0]}: unknown field; expected {', '.join(sorted(self.read))}")
-
-
-def _shown(value: object) -> str:
-    return repr(value)[:60]
+            raise InvalidTerms(
+                f"{self.where}.{named(unknown[0])}: unknown field; expected {', '.join(sorted(self.read))}"
+            )
 
 
 Outcome = Literal["approved", "declined", "unknown_then_approved", "unknown_then_declined"]

@@ -13,6 +13,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
+from domain.quoting import quoted
+
 zoneinfo.reset_tzpath(to=())  # only the pinned tzdata wheel; see the module's docstring
 
 MIDNIGHT = time(0, 0)
@@ -29,8 +31,9 @@ class UnknownZone(ValueError):
 def parse_date(text: object) -> date:
     """The date that "2026-03-18" writes; no other ISO form. Raises ValueError that names the value."""
     if isinstance(text, str) and _DATE.fullmatch(text):
-        return date.fromisoformat(text)
-    raise ValueError(f"{text!r}: expected a date such as '2026-03-18'")
+        with suppress(ValueError):  # no such day
+            return date.fromisoformat(text)
+    raise ValueError(f"{quoted(text)}: expected a date such as '2026-03-18'")
 
 
 def parse_local(text: object, timezone: str) -> datetime:
@@ -39,10 +42,10 @@ def parse_local(text: object, timezone: str) -> datetime:
     Raises ValueError that names the value.
     """
     if isinstance(text, str) and _LOCAL.fullmatch(text):
-        read = datetime.fromisoformat(text)
-        with suppress(OverflowError):  # on the first and the last day that there are
+        with suppress(ValueError, OverflowError):  # no such day or hour; on the first and the last day that there are
+            read = datetime.fromisoformat(text)
             return read.astimezone(UTC) if read.tzinfo else instant(read.date(), read.time(), timezone)
-    raise ValueError(f"{text!r}: expected local time such as '2026-03-18T10:00'")
+    raise ValueError(f"{quoted(text)}: expected local time such as '2026-03-18T10:00'")
 
 
 @lru_cache(maxsize=1024)
@@ -51,7 +54,7 @@ def zone(name: str) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (KeyError, ValueError, TypeError, OSError):
-        raise UnknownZone(f"time zone {name!r}: expected an IANA name such as 'Europe/Berlin'") from None
+        raise UnknownZone(f"time zone {quoted(name)}: expected an IANA name such as 'Europe/Berlin'") from None
 
 
 def instant(on: date, at: time, timezone: str) -> datetime:

@@ -17,6 +17,8 @@ MESSAGES_LIMIT = 1_000
 OUTCOMES: tuple[Outcome, ...] = ("approved", "declined", "unknown_then_approved", "unknown_then_declined")
 NOTES = ("title", "expect", "never", "count", "final", "exit")
 """Fields that are read by people and by the checker, not by the engine."""
+FIELDS = ("policy", "subscription", "until", "gateway", "usage", "messages", *NOTES)
+"""All that a scenario may have."""
 
 
 class InvalidScenario(ValueError):
@@ -66,7 +68,9 @@ def _read(said: object) -> Scenario:
         if not 1950 <= on.year <= 2200:
             raise InvalidScenario(f"scenario.{name}: {on}: expected a year from 1950 to 2200")
     if (until_on - terms.starts_on).days > YEARS_LIMIT * 365.25:
-        raise InvalidScenario(f"scenario.until: {until_on}: more than {YEARS_LIMIT} years after {terms.starts_on}")
+        raise InvalidScenario(
+            f"scenario.until: {until_on}: expected at most {YEARS_LIMIT} years after starts_on, {terms.starts_on}"
+        )
     world = World(tuple(_rule(r) for r in top.readers("gateway")), tuple(_usage(u) for u in top.readers("usage")))
     messages = top.readers("messages")
     if len(messages) > MESSAGES_LIMIT:

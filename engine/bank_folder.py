@@ -14,6 +14,7 @@ from pathlib import Path
 
 from adapters.bank.files import BYTES_LIMIT
 from adapters.bank.lines import BadStatement
+from domain.quoting import legible
 from engine.bank import Imported
 
 TAKEN_IN = "taken-in"
@@ -56,10 +57,10 @@ async def _take_in(path: Path, looks: tuple[int, int], import_: Import) -> None:
             return
         imported = await import_(path.name, data)
     except BadStatement as error:
-        log.warning("%s was refused: %s", path.name, error)
+        log.warning("%s was refused: %s", legible(path.name), error)
         _move(path, REFUSED, why=str(error))
     except Exception as error:  # one file, or a database that is away, must not end the watch over the others
-        log.warning("%s was not imported (%s); it is tried again", path.name, type(error).__name__)
+        log.warning("%s was not imported (%s); it is tried again", legible(path.name), type(error).__name__)
     else:
         log.info("%s", imported)
         _move(path, TAKEN_IN)

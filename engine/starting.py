@@ -21,6 +21,10 @@ from policies.load import InvalidPolicy, load
 AT_ONCE = 20  # starts in flight; a development server takes 150 to 190 a second
 
 
+class InvalidWanted(ValueError):
+    """A subscription that cannot be meant, or lives under a policy that cannot. Nothing was started."""
+
+
 class NotStarted(Exception):
     """Something kept subscriptions from being started; the text says what, and how many were."""
 
@@ -28,7 +32,8 @@ class NotStarted(Exception):
 async def start_all(wanted: Sequence[Mapping[str, Any]], *, show: bool) -> list[Started]:
     """Start every subscription of a list; each is checked before the first is started.
 
-    Raises NotStarted. What was started stays started; asking again starts the rest.
+    Raises InvalidWanted before anything is started, and NotStarted. What was started stays started; asking again
+    starts the rest.
     """
     checked = [_checked(one) for one in wanted]
     gate = asyncio.Semaphore(AT_ONCE)
@@ -55,4 +60,4 @@ def _checked(one: Mapping[str, Any]) -> tuple[Terms, Policy, Contact]:
         policy = load(one["policy"], Path(str(one["place"]).split(":")[0]).parent)
         return read_terms(one["subscription"]), policy, read_contact(one.get("contact") or {})
     except (InvalidTerms, InvalidPolicy) as error:
-        raise NotStarted(f"{one['place']}: {error}. Nothing was started.") from None
+        raise InvalidWanted(f"{one['place']}: {error}. Nothing was started.") from None

@@ -8,22 +8,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import ValidationError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from domain import policy as say
-from domain.periods import UnknownZone, zone
-from policies import model
+from domain.quoting import quoted
+from policies import model, source
+from policies.source import InvalidPolicy as InvalidPolicy
 
 HERE = Path(__file__).parent
 SIZE_LIMIT = 200_000  # bytes; the shipped ones have 4,000
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-class InvalidPolicy(ValueError):
-    """A policy that does not exist or cannot be meant. A line for each fault: file, line, value, what was expected."""
 
 
 def shipped() -> tuple[str, ...]:
@@ -40,7 +35,7 @@ def load(name: str, beside: Path | None = None) -> say.Policy:
     if "/" not in name and not name.endswith((".yaml", ".yml")):
         if name not in shipped():
             raise InvalidPolicy(
-                f"policy {name!r}: unknown; expected one of {', '.join(shipped())}, or a path to a file"
+                f"policy {quoted(name)}: unknown; expected one of {', '.join(shipped())}, or a path to a file"
             )
         return load_file(known)
     path = Path(name) if beside is None else beside / name
@@ -50,36 +45,25 @@ def load(name: str, beside: Path | None = None) -> say.Policy:
 def load_file(path: Path) -> say.Policy:
     """The policy in a YAML file. Raises InvalidPolicy."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise InvalidPolicy(f"{path}: cannot be read: {error.strerror}; expected a policy file") from None
+    except ValueError:  # a path with a zero byte
+        raise InvalidPolicy(f"{quoted(str(path))}: cannot be read; expected the path of a policy file") from None
     if len(text) > SIZE_LIMIT:
-        raise InvalidPolicy(f"{path}: {len(text)} bytes; expected at most {SIZE_LIMIT}")
+        raise InvalidPolicy(f"{path}:1: more than {SIZE_LIMIT} bytes; expected at most {SIZE_LIMIT}")
     return _parsed(str(path), text)
 
 
 @lru_cache(maxsize=64)
 def _parsed(path: str, text: bytes) -> say.Policy:
-    try:
-        decoded = text.decode()
-        node = yaml.compose(decoded, Loader=yaml.SafeLoader)
-        plain = yaml.safe_load(decoded)
-    except UnicodeDecodeError:
-        raise InvalidPolicy(f"{path}: expected UTF-8 text") from None
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidPolicy(f"{path}:{line}: {error.problem}; expected YAML") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InvalidPolicy(f"{path}: {str(error).splitlines()[0]}; expected YAML") from None
-    _no_key_twice(path, node, set())
+    node, plain = source.read(path, text)
     try:
         said = model.PolicyFile.model_validate(plain)
     except ValidationError as error:
-        raise InvalidPolicy("\n".join(_faults(path, node, error))) from None
-    try:
-        return _policy(said, _digest(plain))
-    except UnknownZone as error:
-        raise InvalidPolicy(f"{path}: when_paid.decide.office.timezone: {error}") from None
+        raise InvalidPolicy(source.faults(path, node, error)) from None
+    return _policy(said, _digest(plain))
 
 
 def _digest(plain: dict[str, Any]) -> str:
@@ -91,63 +75,6 @@ def _digest(plain: dict[str, Any]) -> str:
     said = {key: value for key, value in plain.items() if key != "title"}
     said["access"] = {**said["access"], "undo": list(said["access"]["undo"].items())}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-
-
-def _no_key_twice(path: str, node: Node | None, looked_at: set[int]) -> None:
-    """YAML lets a later key silently replace an earlier one; a rule that vanishes so is the worst kind.
-
-    Each node is looked at once: aliases of aliases may stand for billions of them, or lead in a circle.
-    """
-    if id(node) in looked_at:
-        return
-    looked_at.add(id(node))
-    if isinstance(node, MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                raise InvalidPolicy(f"{path}:{key.start_mark.line + 1}: key {key.value!r} stands twice; expected once")
-            seen.add(key.value)
-            _no_key_twice(path, value, looked_at)
-    elif isinstance(node, SequenceNode):
-        for item in node.value:
-            _no_key_twice(path, item, looked_at)
-
-
-def _faults(path: str, root: Node | None, error: ValidationError) -> list[str]:
-    lines = []
-    faults = error.errors(include_url=False)
-    faults = [f for f in faults if f["type"] != "model_type" or not _tried_as_trigger(f["loc"])]
-    as_trigger = {f["loc"][:3] for f in faults if _tried_as_trigger(f["loc"])}
-    faults = [f for f in faults if f["loc"][-1:] != ("literal['end_of_month']",) or f["loc"][:3] not in as_trigger]
-    for fault in faults:
-        where = [str(part) for part in fault["loc"]]
-        node, trail = _find(root, where)
-        line = node.start_mark.line + 1 if node is not None else 1
-        value = f"{node.value!r} " if isinstance(node, ScalarNode) else ""
-        expected = fault["msg"][:1].lower() + fault["msg"][1:]
-        lines.append(f"{path}:{line}: {'.'.join(trail) or 'policy'}: {value}{expected}")
-    return list(dict.fromkeys(lines))
-
-
-def _tried_as_trigger(loc: tuple[int | str, ...]) -> bool:
-    return any(str(part).endswith("When]") for part in loc)
-
-
-def _find(root: Node | None, where: list[str]) -> tuple[Node | None, list[str]]:
-    """The node that a fault's location leads to, as far as the file goes; pydantic's own steps are skipped."""
-    node, trail = root, []
-    for part in where:
-        if isinstance(node, MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                trail += [part] if part.isidentifier() and part == where[-1] else []
-                continue
-            node = found[1]
-            trail.append(part)
-        elif isinstance(node, SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            trail.append(part)
-    return node, trail
 
 
 def _mail_hours(said: model.MailHours) -> say.MailHours:
@@ -269,7 +196,6 @@ def _effects(then: model.Then) -> list[say.RungEffect]:
 
 
 def _deadline(decide: model.Decide) -> say.DecisionDeadline:
-    zone(decide.office.timezone)
     hours = say.OfficeHours(
         tuple(WEEKDAYS.index(day) for day in decide.office.days),
         decide.office.from_,

@@ -10,14 +10,37 @@ import re
 from datetime import time
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
+from domain.periods import zone
 from domain.policy import CancelAsOf, Standing
+
+
+def _printable(text: str) -> str:
+    """It stands in books, pages and mails: PostgreSQL refuses a zero byte, and nobody reads a control character."""
+    if not text.isprintable() or not text.strip():
+        raise ValueError("expected printable characters in one line")
+    return text
+
+
+def _known_zone(name: str) -> str:
+    zone(name)
+    return name
+
 
 Days = Annotated[int, Field(ge=0, le=3660)]
 Minor = Annotated[int, Field(ge=0, lt=10**15)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,60}$")]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=120), AfterValidator(_printable)]
 Percent = Annotated[int, Field(ge=0, le=100)]
 
 Template = Literal[
@@ -115,8 +138,8 @@ class When(Said):
 
     @model_validator(mode="after")
     def _one(self) -> When:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("expected exactly one trigger")
+        if len(self.model_fields_set) != 1 or None in self.model_dump(exclude_unset=True).values():
+            raise ValueError("expected exactly one trigger, with its number")
         return self
 
 
@@ -168,8 +191,8 @@ class Then(Said):
 
     @model_validator(mode="after")
     def _one(self) -> Then:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("expected exactly one effect")
+        if len(self.model_fields_set) != 1 or None in self.model_dump(exclude_unset=True).values():
+            raise ValueError("expected exactly one effect, with what it means")
         return self
 
 
@@ -208,7 +231,7 @@ class Office(Said):
     days: Annotated[list[Weekday], Field(min_length=1)]
     from_: LocalTime = Field(alias="from")
     until: LocalTime
-    timezone: str
+    timezone: Annotated[str, AfterValidator(_known_zone)]
 
     @model_validator(mode="after")
     def _opens(self) -> Office:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -104,7 +105,7 @@ class DebituraWebhooks:
         parts = [part.strip().partition("=") for part in found.split(",")]
         times = [value for name, _, value in parts if name == "t"]
         signatures = [value for name, _, value in parts if name == "v1"]
-        if len(times) != 1 or not times[0].isascii() or not times[0].isdigit() or not signatures:
+        if len(times) != 1 or not re.fullmatch(r"[0-9]{1,12}", times[0]) or not signatures:
             raise Unverified("debitura: the signature is missing or malformed; nothing was taken in")
         if abs(self._clock() - int(times[0])) > WINDOW_SECONDS:
             raise Unverified(f"debitura: signed more than {WINDOW_SECONDS} s from now; nothing was taken in")

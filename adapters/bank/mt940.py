@@ -70,8 +70,11 @@ def _statement(block: str, where: str) -> list[Line]:
     if not account:
         raise BadStatement(where, "names no account; expected :25:")
     booked = [t.data for t in parsed if t.data.get("status")]
-    if len(booked) != len(re.findall(r"(?m)^:61:", block)):
-        raise BadStatement(where, f"has a :61: that is not MT940; {len(booked)} of its lines can be read")
+    asked = len(re.findall(r"(?m)^:61:", block))
+    if len(booked) != asked:
+        raise BadStatement(
+            where, f"has a :61: that is not MT940; expected {asked} lines, and {len(booked)} can be read"
+        )
     currency = parsed.currency
     if booked and currency is None:
         raise BadStatement(where, "has no balance, which names the currency; expected :60F: or :62F:")

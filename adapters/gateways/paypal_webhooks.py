@@ -106,7 +106,7 @@ class PayPalWebhooks:
         """The event, once PayPal has said that it sent it."""
         given = {name.lower(): value for name, value in headers.items()}
         signed = {name.replace("-", "_"): given.get(f"paypal-{name}", "") for name in SIGNED}
-        missing = [name for name, value in signed.items() if not value]
+        missing = [name for name, value in signed.items() if not (value.isascii() and value.isprintable() and value)]
         if missing:
             raise Unverified(f"PayPal webhook without {', '.join(missing)}: not from PayPal, or changed on the way")
         try:

@@ -69,7 +69,7 @@ def read_bounce(data: bytes) -> Bounce | None:
         if report.get_content_type() != "multipart/report" or not report.is_multipart():
             return None
         of_mail, said = next(_ids(report), None), next(_recipients(report), None)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # what Python's reader makes of garbage
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):  # Python's reader of garbage
         return None
     if of_mail is None or said is None:
         return None

@@ -134,7 +134,7 @@ def test_a_reversal_under_the_transfers_own_reference_is_another_entry() -> None
         (b"<Document><Other/></Document>", "Document", "holds no BkToCstmrStmt"),
         (b"<Document><BkToCstmrAcctRpt/></Document>", "BkToCstmrAcctRpt", "camt.052"),
         (b"<Document><BkToCstmrStmt/></Document>", "camt.053", "no statement"),
-        (b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>', "the file", "is not read"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><Document>&b;</Document>', "the file", "declares a document type"),
         (statement(Transfer("1.00")).replace(ACCOUNT.encode(), b""), "statement 1", "names no account"),
         (statement(Transfer("1.00"), Transfer("1,00")), "statement 1, entry 2", "expected a decimal string"),
         (statement(Transfer("1.001")), "statement 1, entry 1", "EUR has 2 decimals"),

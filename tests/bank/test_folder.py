@@ -85,6 +85,15 @@ async def test_a_file_is_tried_again_while_something_is_away_and_keeps_nobody_wa
     assert "a customer's name" not in caplog.text
 
 
+async def test_a_file_whose_name_is_no_text_is_refused_and_ends_no_watch(till: Bank, tmp_path: Path) -> None:
+    """Linux names files by any bytes; neither PostgreSQL nor the file with the reason can hold half a character."""
+    (tmp_path / "a\udcff.xml").write_bytes(b"none")
+    (tmp_path / "b.xml").write_bytes(example("camt053-v02-german.xml"))
+    await until(tmp_path, till.take_file, lambda: not list(tmp_path.glob("*.xml")))
+    assert sorted(path.name for path in (tmp_path / "taken-in").iterdir()) == ["b.xml"]
+    assert len(list((tmp_path / "refused").iterdir())) == 2
+
+
 async def test_a_file_that_comes_again_under_its_name_replaces_none(tmp_path: Path) -> None:
     for amount in ("1.00", "2.00", "3.00"):
         (tmp_path / "day.xml").write_bytes(statement(Transfer(amount)))

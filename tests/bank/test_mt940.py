@@ -100,7 +100,7 @@ def test_what_the_payer_wrote_is_found_in_each_style(written: str, said: dict[st
     ("data", "what"),
     [
         (plain(":61:2603190319C5,00NTRFNONREF", closing="C260319EUR6,00"), "does not add up"),
-        (plain(":61:not a line", closing="C260319EUR0,00"), "not MT940"),
+        (plain(":61:not a line", closing="C260319EUR0,00"), "a field :61: that cannot be read"),
         (plain().replace(f":25:{ACCOUNT}\r\n".encode(), b""), "names no account"),
         (plain(":61:2603190319C5,00NTRFNONREF").replace(b":62F:", b":64:"), "no opening or closing balance"),
         (plain(":61:2603190319C5,001NTRFNONREF", closing="C260319EUR5,001"), "EUR has 2 decimals"),

@@ -105,7 +105,7 @@ def test_a_field_of_the_wrong_kind_is_refused_with_what_was_expected(signal: str
         (({}, {}), "2 payloads: expected one JSON object"),
         ((None,), "None: expected one JSON object"),
         (("text",), "'text': expected one JSON object"),
-        (([],), "[]: expected one JSON object"),
+        (([],), "a list of 0: expected one JSON object"),
         ((5,), "5: expected one JSON object"),
     ],
 )

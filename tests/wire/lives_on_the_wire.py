@@ -20,6 +20,7 @@ from adapters.gateways.stripe import StripeGateway
 from adapters.postgres.books import Books
 from adapters.postgres.outside import Task
 from adapters.postgres.pool import Pool, connected
+from adapters.postgres.roles import login
 from api.listening import kept, listening
 from domain.gateways import Vaulted
 from domain.letters import Addressee
@@ -184,17 +185,18 @@ async def town() -> AsyncIterator[Town]:
         to_mail_server = Strait(said.smtp.host, said.smtp.port)
         post = await stack.enter_async_context(to_mail_server.serving())
         said = replace(said, smtp=replace(said.smtp, port=post))
-        outside = await stack.enter_async_context(reached(said, pool))
+        at_work = await login(dsn, "town_worker", "worker")
+        outside = await stack.enter_async_context(reached(said, await stack.enter_async_context(connected(at_work))))
         outside = replace(outside, gateway=_impatient(said, outside.books, stack))
         await stack.enter_async_context(crew(client, outside, TASK_QUEUE))
         there = urlsplit(dsn)
         to_database = Strait(there.hostname or "", there.port or 0)
         through = await stack.enter_async_context(to_database.serving())
-        at_doors: Pool = await stack.enter_async_context(connected(dsn.replace(f":{there.port}/", f":{through}/")))
+        at_doors: Pool = await stack.enter_async_context(connected(at_work.replace(f":{there.port}/", f":{through}/")))
         opened = await stack.enter_async_context(doors(said, client, at_doors, Books(at_doors, events_of(said))))
         url = await stack.enter_async_context(listening(opened.web, kept("127.0.0.1", port)))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=PATIENCE))
-        stage = Stage(client, pool, outside.books, server.address, dsn, parties)
+        stage = Stage(client, pool, Books(pool, events_of(said)), server.address, dsn, parties)
         yield Town(stage, said, outside, opened, url, to_database, to_mail_server, http)
 
 
