@@ -7,13 +7,15 @@ id; that is the one repair. Whatever differs in money is for a person.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol
 
 from activities.reconciliation import MARGIN, Places, now
 from domain import takings
 from domain.gateways import GatewaySilent, GatewayUnavailable, Holder
+from domain.money import InvalidAmount, Money
 from domain.reconciliation import Asked, Difference, Known, Looked
 from domain.reports import Report
 from domain.subscription import MethodKind
@@ -23,6 +25,8 @@ SPAN = timedelta(days=1)  # asked for at once; halved where it holds more than L
 LIMIT = 1_000  # events or charges of one span
 SHORTEST = timedelta(seconds=1)  # the least that gateways tell apart
 RUN_LIMIT = 10_000  # events, and as many charges, of one run; the next goes on there
+IN_FLIGHT = timedelta(hours=1)  # a webhook that came in this time may still be on its way into the ledger
+RUN_SECONDS = 300.0  # for each list of each account: four of them stay within the activity's 30 minutes
 ONE_LOOKS_BACK = timedelta(days=3)  # for the events of one subscription: as long as gateways send webhooks again
 
 
@@ -75,7 +79,13 @@ class _Run:
     found: dict[str, Difference] = field(default_factory=dict)
     subjects: set[str] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)
-    """References of payments about which something was taken in just now: it is in flight."""
+    """References of payments about which something was told or taken in just now: it is in flight."""
+    taken_in: set[str] = field(default_factory=set)
+    """Ids of the reports that had their effect by this run."""
+    hurried: bool = False
+    """More was told of late than can be read: everything may be in flight."""
+    taken_back: dict[str, int] = field(default_factory=dict)
+    """By charge: what the ledger had taken back when this run began with it, and what was taken in since."""
     repaired: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reached: dict[str, str] = field(default_factory=dict)
@@ -135,14 +145,59 @@ class AgainstGateways:
             known = await self._witness.known_reports(account.name, [report.id for report in page.reports])
             unheard = [r for r in page.reports if r.id not in known and one in (None, r.subscription_id)]
             for report in unheard:
-                telling = bool(report.signal or report.task)
-                if run.asked.dry:
-                    run.notes += [f"would be taken in: {_line(report)}"] if telling else []
-                    continue
-                if await self._take_in([report]) and telling:
-                    run.repaired.append(f"taken in, its webhook never came: {_line(report)}")
-                run.heard.add(report.needs_payment or str(report.payload.get("reference", "")))
+                await self._unheard(run, report)
             run.reached[f"{account.name}/told"] = reached.isoformat()
+        lately = await account.told(max(since, run.until - IN_FLIGHT), run.at + SHORTEST, LIMIT)
+        run.heard |= {_about(report) for report in lately.reports}
+        run.hurried = lately.left_out
+
+    async def _unheard(self, run: _Run, report: Report) -> None:
+        """One report that never came: taken in where it can count only once, else shown to support."""
+        telling = bool(report.signal or report.task)
+        fits = await self._fits(run, report)
+        if fits is None:
+            difference = takings.unheard(report)
+            run.found[difference.key] = difference
+            return
+        if run.asked.dry:
+            what = "would be taken in" if fits else "recorded by hand, it seems, and would be noted"
+            run.notes += [f"{what}: {_line(report)}"] if telling else []
+            return
+        if not fits:
+            note = "what it reports stands in the ledger already: recorded by hand"
+            report = replace(report, signal="", payload={}, task="", note=note, needs_payment=None, settles=None)
+            telling = False
+            run.notes.append(f"noted without effect, recorded by hand: {_line(report)}")
+        if await self._take_in([report]) and telling:
+            run.repaired.append(f"taken in, its webhook never came: {_line(report)}")
+            run.taken_in.add(report.id)
+        run.heard.add(_about(report))
+
+    async def _fits(self, run: _Run, report: Report) -> bool | None:
+        """Whether the ledger has room for what a report says; None where that cannot be known.
+
+        A payment is known by its reference, whoever records it. What was taken back is not: a person may have recorded
+        it under a name of their own, and it must not count again.
+        """
+        if report.undoes is not None:
+            return True if report.undoes in run.taken_in else None
+        if report.signal != "payment-reversed":
+            return True
+        key = _about(report)
+        booked = (await self._witness.charges([key])).get(key)
+        taking = await run.account.taking(key) if booked is not None else None
+        returned = await run.account.returned(taking.reference) if taking is not None else None
+        if booked is None or booked.paid_minor is None or returned is None:
+            return None
+        try:
+            minor = Money.parse(report.payload.get("amount"), booked.currency).minor
+        except InvalidAmount:
+            return None
+        before = run.taken_back.setdefault(key, booked.reversed_minor)
+        if before + minor > min(returned, booked.paid_minor):
+            return False
+        run.taken_back[key] = before + minor
+        return True
 
     async def _list(self, run: _Run, places: Places) -> None:
         """Compare its charges with ours and ours with its, span by span."""
@@ -206,7 +261,9 @@ class AgainstGateways:
 
     async def _judge_reversal(self, run: _Run, taking: Taking, booked: BookedCharge) -> None:
         told = taking.gives_back or booked.reversed_minor
-        if booked.paid_minor is None or taking.outcome != "approved" or not told or booked.charge_key in run.heard:
+        if booked.paid_minor is None or taking.outcome != "approved" or not told:
+            return
+        if run.hurried or booked.charge_key in run.heard:
             return
         returned = await run.account.returned(taking.reference)
         again = (await self._witness.charges([booked.charge_key])).get(booked.charge_key)
@@ -262,9 +319,9 @@ class AgainstGateways:
 async def _spans(
     ask: Callable[[datetime, datetime, int], Awaitable[Span]], since: datetime, until: datetime
 ) -> AsyncIterator[tuple[datetime, datetime, Span]]:
-    """Span after span, each with its beginning (inclusive) and end (exclusive), until RUN_LIMIT is reached."""
-    length, read = SPAN, 0
-    while since < until and read < RUN_LIMIT:
+    """Span after span, each with its beginning (inclusive) and end (exclusive), within the limits of a run."""
+    length, read, begun = SPAN, 0, monotonic()
+    while since < until and read < RUN_LIMIT and monotonic() - begun < RUN_SECONDS:
         end = min(since + length, until)
         page = await ask(since, end, LIMIT)
         if page.left_out:
@@ -275,7 +332,12 @@ async def _spans(
             continue
         yield since, end, page
         read += len(page.reports) + len(page.takings)
-        since = end
+        since, length = end, min(SPAN, 2 * length)
+
+
+def _about(report: Report) -> str:
+    """The reference of the payment that a report is about."""
+    return report.needs_payment or str(report.payload.get("reference", ""))
 
 
 def _line(report: Report) -> str:

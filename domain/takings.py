@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from domain.money import decimal_text
 from domain.reconciliation import Difference, Side, money_text
+from domain.reports import Report
 from domain.witnesses import BookedCharge, Taking
 
 UNRESOLVED_AFTER = timedelta(hours=2)
@@ -80,6 +81,21 @@ def reversal(booked: BookedCharge, gateway: str, returned_minor: int) -> Differe
         ),
         "Money went back and the books do not say so." if more else "The books say that money went back.",
         do,
+    )
+
+
+def unheard(report: Report) -> Difference:
+    """Something that a gateway has told, that we never heard of, and that may have been recorded by hand meanwhile."""
+    amount = str(report.payload.get("amount", ""))
+    return Difference(
+        "gateways",
+        "report_unheard",
+        report.id,
+        report.subscription_id,
+        (Side(report.source, f"{report.what} {amount}".strip()), Side("the books", "never heard of it by this name")),
+        "Whether it is counted here is not known: somebody may have recorded it by hand.",
+        f"Look at `cli.py timeline {report.subscription_id or 'ID'}`. If it is missing there, record it with `cli.py "
+        f"{report.signal}`; then close this task.",
     )
 
 

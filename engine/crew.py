@@ -25,7 +25,7 @@ from activities.reconciliation import ReconciliationActivities
 from adapters.postgres.migrate import BOOKS, migrate
 from adapters.simulated.world import PARTIES
 from engine.begin import handle_of
-from engine.heartbeats import Heartbeats
+from engine.heartbeats import BEAT_SECONDS, Heartbeats
 from engine.outside import Outside
 from settings import Settings
 from workflows.reconciliation import ReconciliationWorkflow
@@ -138,6 +138,8 @@ async def crew(
         workflows=[SubscriptionWorkflow, ReconciliationWorkflow],
         activities=[*activities(client, outside), *_reconciling(reconciliation)],
         interceptors=[Heartbeats()],
+        max_heartbeat_throttle_interval=timedelta(seconds=BEAT_SECONDS),
+        default_heartbeat_throttle_interval=timedelta(seconds=BEAT_SECONDS),
         workflow_runner=runner(),
         max_cached_workflows=cached_workflows,
         graceful_shutdown_timeout=SHUTDOWN,

@@ -17,7 +17,6 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from engine.connect import Unreachable
 from settings import Settings
 from workflows.reconciliation import ReconciliationWorkflow
 
@@ -29,18 +28,15 @@ OFF = ("", "off")
 
 
 async def scheduled(client: Client, settings: Settings) -> str:
-    """Have the reconciliation run as the settings say; gives a line for people. Raises Unreachable.
+    """Have the reconciliation run as the settings say; gives a line for people.
 
-    Starting it again changes nothing but what the settings change. A run that still goes on is not overtaken.
+    Starting it again changes nothing but what the settings change. A run that still goes on is not overtaken. Where the
+    schedule cannot be set the line says so, and nothing else comes of it: billing must not wait for a nightly check.
     """
     handle = client.get_schedule_handle(SCHEDULE)
     try:
         if settings.reconcile in OFF:
-            try:
-                await handle.delete()
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
+            await handle.delete()
             return "reconciliation: off"
         wanted = _schedule(settings)
         try:
@@ -53,10 +49,12 @@ async def scheduled(client: Client, settings: Settings) -> str:
 
             await handle.update(changed)
     except RPCError as error:
-        raise Unreachable(
-            f"the schedule {SCHEDULE!r} could not be set in namespace {client.namespace!r}: {error}. Nothing was "
-            "started. Let this worker write schedules, or set PERENNIAL_RECONCILE=off and run `cli.py reconcile`."
-        ) from None
+        if settings.reconcile in OFF and error.status == RPCStatusCode.NOT_FOUND:
+            return "reconciliation: off"
+        return (
+            f"reconciliation: the schedule {SCHEDULE!r} could not be set in namespace {client.namespace!r}: {error}. "
+            "Everything else is served. Let this worker write schedules, or run `cli.py reconcile` by a timer of yours."
+        )
     return f"reconciliation: {settings.reconcile} (UTC)"
 
 

@@ -94,7 +94,7 @@ class SubscriptionWorkflow:
             if self.state.standing == "ended" and await self._at_rest():
                 self._show()
                 return self.state.standing
-            if self._should_continue():
+            if self._should_continue() or self._must_leave():
                 if await self._at_rest(DELIVERY_PATIENCE):
                     self._continue_as_new()
                 if self._must_leave():

@@ -169,8 +169,9 @@ select charge_key, attempt.subscription_id, attempt.method, attempt.minor, attem
      where payment.subscription_id = attempt.subscription_id
        and (payment.reference = charge_key or payment.reference in (
          select named.reference from gateway_reference named
-          where named.charge_key = attempt.charge_key
-             or named.charge_key = any (select attempt.charge_key || '/order-' || n from generate_series(2, 8) n)))
+          where named.charge_key = any (array[charge_key, charge_key || '/order-2', charge_key || '/order-3',
+            charge_key || '/order-4', charge_key || '/order-5', charge_key || '/order-6', charge_key || '/order-7',
+            charge_key || '/order-8'])))
      order by payment.reference = charge_key desc limit 1
   ) kept on true
   left join lateral (

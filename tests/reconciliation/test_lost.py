@@ -41,7 +41,18 @@ async def test_a_refund_at_stripe_that_nobody_heard_of_is_taken_in_once(harbour:
     assert (seen["source"], seen["state"], seen["signal"]) == ("stripe", "taken_in", "payment-reversed")
 
 
-async def test_a_dispute_and_its_winning_are_both_taken_in(harbour: Harbour) -> None:
+async def test_a_dispute_and_its_winning_are_both_taken_in_where_both_were_lost(harbour: Harbour) -> None:
+    life = await _paid(harbour)
+    (charge,) = [c for c in harbour.town.stripe.charges() if c.metadata.get("subscription") == life.id]
+    dispute = harbour.town.stripe.books.dispute(charge.id)
+    harbour.town.stripe.books.close_dispute(dispute["id"], "won")
+    await harbour.run(life.id)
+    await life.until_entry("payment_received", times=2)
+    assert await _reversed(life) == [("chargeback", "49.00")]
+    assert await harbour.found(life.id) == []
+
+
+async def test_the_winning_of_a_dispute_that_was_known_may_have_been_recorded_by_hand(harbour: Harbour) -> None:
     life = await _paid(harbour)
     (charge,) = [c for c in harbour.town.stripe.charges() if c.metadata.get("subscription") == life.id]
     dispute = harbour.town.stripe.books.dispute(charge.id)
@@ -49,10 +60,10 @@ async def test_a_dispute_and_its_winning_are_both_taken_in(harbour: Harbour) -> 
     await life.until_entry("payment_reversed")
     assert await harbour.found(life.id) == []
     harbour.town.stripe.books.close_dispute(dispute["id"], "won")
-    await harbour.run(life.id)
-    await life.until_entry("payment_received", times=2)
-    assert await _reversed(life) == [("chargeback", "49.00")]
-    assert await harbour.found(life.id) == []
+    (found,) = await harbour.found(life.id)
+    assert found.kind == "report_unheard"
+    assert "somebody may have recorded it by hand" in found.text
+    assert len(await life.entries("payment_received")) == 1
 
 
 async def test_money_by_a_payment_link_is_taken_in(harbour: Harbour) -> None:

@@ -147,6 +147,7 @@ def test_keys_come_from_a_file_one_a_line(tmp_path: Path) -> None:
         (f"{new_key('a')} {new_key('a')}", "key 2: a stands there twice"),
         (",".join(new_key(f"k{i}") for i in range(33)), "33 keys; expected at most 32"),
     ],
+    ids=("no name", "name behind", "no Base64", "short", "twice", "too many"),  # keys are drawn, names of tests are not
 )
 def test_a_key_that_cannot_be_is_refused_and_never_shown(said: str, why: str) -> None:
     with pytest.raises(InvalidSettings, match=why) as caught:
