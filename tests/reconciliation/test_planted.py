@@ -9,6 +9,7 @@ from temporalio.client import ScheduleOverlapPolicy
 from adapters.postgres.reconciliation import Reconciled
 from domain.reconciliation import Difference
 from engine.begin import handle_of
+from engine.connect import connect
 from engine.schedule import SCHEDULE, scheduled
 from engine.stage import TASK_QUEUE
 from settings import Settings
@@ -294,7 +295,7 @@ async def test_the_schedule_runs_it_and_can_be_set_again_and_taken_away(harbour:
     described = await schedule.describe()
     assert described.schedule.state.paused, "who has paused it keeps it paused"
     assert described.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
-    before = (await harbour.book.runs(1000))[0].id
+    before = next((run.id for run in await harbour.book.runs(1)), "")
     await schedule.trigger()
     async for started in await client.list_schedules():
         assert started.id == SCHEDULE
@@ -305,11 +306,18 @@ async def test_the_schedule_runs_it_and_can_be_set_again_and_taken_away(harbour:
     assert await scheduled(client, Settings(reconcile="")) == "reconciliation: off"
 
 
+async def test_a_schedule_that_cannot_be_set_is_said_and_keeps_no_worker_from_serving(harbour: Harbour) -> None:
+    nowhere = await connect(harbour.stage.address, "no-such-namespace")
+    said = await scheduled(nowhere, Settings(reconcile="0 3 * * *"))
+    assert "could not be set in namespace 'no-such-namespace'" in said
+    assert "Everything else is served." in said
+
+
 async def _ran_since(harbour: Harbour, before: str) -> Reconciled:
     """The run after another one, once it is over."""
     async with asyncio.timeout(PATIENCE):
         while True:
-            newest = (await harbour.book.runs(1))[0]
-            if newest.id != before and newest.finished_at is not None:
-                return newest
+            for newest in await harbour.book.runs(1):
+                if newest.id != before and newest.finished_at is not None:
+                    return newest
             await asyncio.sleep(0.05)
