@@ -24,7 +24,7 @@ def charge(taking: Taking | None, booked: BookedCharge | None, now: datetime) ->
         return _unresolved(taking, booked) if now - booked.started_at >= UNRESOLVED_AFTER else None
     if taking is not None and taking.outcome == "approved":
         return _taken(taking, booked)
-    return _untaken(taking, booked) if booked.paid_minor is not None else None
+    return _untaken(taking, booked) if (booked.paid_minor or 0) > booked.reversed_minor else None
 
 
 def twice(known: Taking, other: Taking) -> Difference:

@@ -61,6 +61,8 @@ def kind(found: Difference | None) -> str | None:
         (TAKING, DECLINED, "charge_paid_though_declined"),
         (TAKING, replace(DECLINED, paid_minor=4900), None),
         (None, BOOKED, "payment_untaken"),
+        (None, replace(BOOKED, reversed_minor=4900), None),
+        (None, replace(BOOKED, reversed_minor=4800), "payment_untaken"),
         (replace(TAKING, outcome="declined"), BOOKED, "payment_untaken"),
         (TAKING, None, "charge_unknown"),
         (replace(TAKING, outcome="open"), None, None),
