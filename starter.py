@@ -211,12 +211,18 @@ def _parsed(place: str, text: str) -> object:
         return json.loads(text, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         _refuse(f"{place}: {error}; expected JSON")
+    except _NoNumber as error:
+        _refuse(f"{place}: {error}; expected JSON")
     except (ValueError, RecursionError):
-        _refuse(f"{place}: NaN, infinity, a number of 5000 digits, or lists in lists without end; expected JSON")
+        _refuse(f"{place}: a number of 5000 digits, or lists in lists without end; expected JSON")
+
+
+class _NoNumber(ValueError):
+    """NaN or an infinity, which Python's reader takes for numbers."""
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise _NoNumber(f"{name} is no JSON number")
 
 
 def _on_temporal(

@@ -82,7 +82,7 @@ def _with(path: str, value: object) -> dict[str, Any]:
         (_with("subscription.starts_on", "2026-02-30"), "starts_on: '2026-02-30': expected a date"),
         (_with("subscription.payment_methods.primary", "cash"), "expected one of card, paypal, bank_transfer"),
         (_with("subscription.id", "a/b"), "expected letters, digits"),
-        (_with("until", "2080-01-01"), "more than 50 years"),
+        (_with("until", "2080-01-01"), "at most 50 years"),
         (_with("untill", "2026-06-01"), "untill: unknown field"),
         (_with("gateway", [{"method": "primary", "from": "2026-01-01", "outcome": "maybe"}]), "outcome: 'maybe'"),
         (_with("usage", [{"on": "2026-01-01", "kind": "slept"}]), "kind: 'slept'"),
