@@ -127,7 +127,7 @@ def meaning(owner: type[BaseModel], name: str, field: FieldInfo) -> str:
 def kind(hint: Any, limits: Iterable[Any] = ()) -> str:
     """A type as a person who writes YAML would say it."""
     origin = get_origin(hint)
-    if hint is model.LocalTime:
+    if hint == model.LocalTime:  # equal, not the same: Python keeps only so many of such types
         return "quoted local time"
     if hint in NAMED:
         return NAMED[hint]
