@@ -17,7 +17,13 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
+def marked(place: int, name: str) -> object:
+    """A scenario as a parameter. Each is told by the workflow, its activities and books in CI (tests/timelines)."""
+    slow = [pytest.mark.slow] if place % 4 == 0 else [pytest.mark.slow, pytest.mark.exhaustive]
+    return name if name in QUICK else pytest.param(name, marks=slow)
+
+
+@pytest.mark.parametrize("name", [marked(place, name) for place, name in enumerate(NAMES)])
 async def test_a_scenario_is_the_same_with_books_and_without(parts: Parts, name: str) -> None:
     told = read_scenario(scenario(name))
     core = simulate(told, load(told.policy))

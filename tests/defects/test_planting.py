@@ -11,15 +11,8 @@ from proof.defects.planting import ROOT, Defect, DoesNotFit, planted
 
 BY_NAME = {defect.name: defect for defect in CATALOGUE}
 
-IN_CI = {
-    "charge-key-drawn",
-    "deadline-before-message",
-    "newest-invoice-first",
-    "demands-not-withdrawn",
-    "lock-a-day-early",
-    "inbox-left-behind",
-}
-"""Those that are most likely to be made; `make check` plants the others, too."""
+IN_CI = {"charge-key-drawn", "inbox-left-behind"}
+"""One for each command that finds most of them; `make check` and `make defects` plant the others, too."""
 
 HARMLESS = Defect(
     "harmless",

@@ -16,7 +16,13 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in NAMES])
+def marked(place: int, name: str) -> object:
+    """A scenario as a parameter. Each is told by the workflow, its activities and books in CI (tests/timelines)."""
+    slow = [pytest.mark.slow] if place % 4 == 0 else [pytest.mark.slow, pytest.mark.exhaustive]
+    return name if name in QUICK else pytest.param(name, marks=slow)
+
+
+@pytest.mark.parametrize("name", [marked(place, name) for place, name in enumerate(NAMES)])
 async def test_a_life_is_read_back_as_it_was_written(books: Books, name: str) -> None:
     life = played(scenario(name))
     subscription_id = life.state.id
