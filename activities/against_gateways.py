@@ -15,7 +15,6 @@ from typing import Protocol
 from activities.reconciliation import MARGIN, Places, now
 from domain import takings
 from domain.gateways import GatewaySilent, GatewayUnavailable, Holder
-from domain.money import InvalidAmount, Money
 from domain.reconciliation import Asked, Difference, Known, Looked
 from domain.reports import Report
 from domain.subscription import MethodKind
@@ -187,17 +186,10 @@ class AgainstGateways:
         booked = (await self._witness.charges([key])).get(key)
         taking = await run.account.taking(key) if booked is not None else None
         returned = await run.account.returned(taking.reference) if taking is not None else None
-        if booked is None or booked.paid_minor is None or returned is None:
-            return None
-        try:
-            minor = Money.parse(report.payload.get("amount"), booked.currency).minor
-        except InvalidAmount:
-            return None
-        before = run.taken_back.setdefault(key, booked.reversed_minor)
-        if before + minor > min(returned, booked.paid_minor):
-            return False
-        run.taken_back[key] = before + minor
-        return True
+        before = run.taken_back.setdefault(key, booked.reversed_minor) if booked is not None else 0
+        minor = takings.room_for(report, booked, returned, before)
+        run.taken_back[key] = before + (minor or 0)
+        return None if minor is None else minor > 0
 
     async def _list(self, run: _Run, places: Places) -> None:
         """Compare its charges with ours and ours with its, span by span."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from domain.money import decimal_text
+from domain.money import InvalidAmount, Money, decimal_text
 from domain.reconciliation import Difference, Side, money_text
 from domain.reports import Report
 from domain.witnesses import BookedCharge, Taking
@@ -82,6 +82,24 @@ def reversal(booked: BookedCharge, gateway: str, returned_minor: int) -> Differe
         "Money went back and the books do not say so." if more else "The books say that money went back.",
         do,
     )
+
+
+def room_for(
+    report: Report, booked: BookedCharge | None, returned_minor: int | None, reversed_minor: int
+) -> int | None:
+    """How much of its charge a report may still take back: its own amount, or 0 where that is counted already.
+
+    `returned_minor` is what the gateway has given back in all; `reversed_minor` what the ledger has, and what was taken
+    in just now. A message by hand has another id than its report: only the sums tell whether both mean the same money.
+    None where nobody can tell: no such payment of ours, a gateway that does not say, an amount that is none.
+    """
+    if booked is None or booked.paid_minor is None or returned_minor is None:
+        return None
+    try:
+        minor = Money.parse(report.payload.get("amount"), booked.currency).minor
+    except InvalidAmount:
+        return None
+    return minor if reversed_minor + minor <= min(returned_minor, booked.paid_minor) else 0
 
 
 def unheard(report: Report) -> Difference:

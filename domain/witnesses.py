@@ -63,14 +63,6 @@ class BookedCharge:
     reversed_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OtherPayment:
-    """Money under a gateway's own reference, as of a payment link: whether it has been counted somewhere."""
-
-    reference: str
-    counted: bool
-
-
 # What a workflow says
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from domain import differences, takings
 from domain.reconciliation import Difference
+from domain.reports import Report
 from domain.witnesses import (
     BookedCharge,
     CaseStands,
@@ -185,3 +186,32 @@ def test_a_difference_has_one_key_for_as_long_as_it_lasts_and_tells_no_payer() -
     assert "cus_secret" not in repr(replace(TAKING, payer="cus_secret"))
     assert kind(takings.keyless(TAKING)) == "payment_unbooked"
     assert kind(takings.twice(TAKING, replace(TAKING, reference="pi_2"))) == "charge_twice"
+
+
+def refund(amount: object) -> Report:
+    """A refund of KEY's charge, as a gateway reports it."""
+    return Report("stripe", "refund/re_1", "refund.created", "s-1", "payment-reversed", {"amount": amount})
+
+
+@pytest.mark.parametrize(
+    ("amount", "returned_minor", "reversed_minor", "expected"),
+    [
+        pytest.param("20.00", 2000, 0, 2000, id="nobody has counted it"),
+        pytest.param("20.00", 2000, 2000, 0, id="recorded by hand"),
+        pytest.param("10.00", 3000, 2000, 1000, id="the other of two was recorded by hand"),
+        pytest.param("20.00", 3000, 2000, 0, id="more than is left of what went back"),
+        pytest.param("49.00", 4900, 0, 4900, id="all of it"),
+        pytest.param("49.00", 9800, 4900, 0, id="no more than was paid"),
+        pytest.param("20.00", None, 0, None, id="the gateway does not say"),
+        pytest.param("twenty", 2000, 0, None, id="no amount"),
+    ],
+)
+def test_what_went_back_is_taken_in_only_where_the_ledger_has_room_for_it(
+    amount: str, returned_minor: int | None, reversed_minor: int, expected: int | None
+) -> None:
+    assert takings.room_for(refund(amount), BOOKED, returned_minor, reversed_minor) == expected
+
+
+def test_nobody_can_tell_of_a_payment_that_is_none_of_ours() -> None:
+    assert takings.room_for(refund("20.00"), None, 2000, 0) is None
+    assert takings.room_for(refund("20.00"), DECLINED, 2000, 0) is None

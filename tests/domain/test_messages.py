@@ -14,7 +14,6 @@ from tests.domain.life import begins
 ZONE = "America/New_York"
 NOW = parse_local("2026-03-18T10:00", ZONE)
 
-ABSURD = "x" * (TEXT_LIMIT + 1)
 WHO_AND_WHY: dict[str, object] = {"by": "support:kim", "reason": "a reason"}
 
 GOOD: dict[str, dict[str, object]] = {

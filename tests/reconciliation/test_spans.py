@@ -53,6 +53,12 @@ async def test_a_run_stops_where_it_has_read_enough_and_the_next_goes_on_there()
     assert second[0].reports[0].id == happenings.at[read].isoformat()
 
 
+async def test_a_dense_minute_does_not_make_the_rest_of_a_month_slow() -> None:
+    happenings = Happenings(3_000, timedelta(milliseconds=20))
+    assert len(await _read(happenings, 30)) == 3_000
+    assert len(happenings.asked) < 100, "spans that were halved grow again"
+
+
 async def test_more_in_one_second_than_can_be_read_is_said() -> None:
     happenings = Happenings(2_000, timedelta(microseconds=1))
     with pytest.raises(GatewayUnavailable, match="more than 1000 things"):

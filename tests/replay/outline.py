@@ -27,7 +27,6 @@ COMMANDS = frozenset(
 )
 TEXTS = frozenset(("summary", "timeout_summary", "static_summary", "static_details"))
 INDENT = "  "
-EVERYTHING = ast.Name("BaseException")
 
 
 def outline(room: Path = ROOM) -> str:

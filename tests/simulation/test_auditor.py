@@ -58,7 +58,6 @@ def step_left_out(what: str, **fields: object) -> Doctor:
     return doctored
 
 
-LADDER = "hosting-01-full-ladder"
 CASES: dict[str, tuple[str, Doctor, str]] = {
     "a charge key that is drawn": (
         "monthly-retry-fails",
