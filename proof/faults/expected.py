@@ -17,6 +17,7 @@ from domain.effects import (
     KeepPayment,
     KeepUnapplied,
     LedgerEntry,
+    LookUpCharge,
     PlaceWithAgency,
     Question,
     RecallFromAgency,
@@ -26,10 +27,11 @@ from domain.effects import (
     WithdrawMails,
     view_of,
 )
-from domain.events import ChargeAnswered, DeadlinePassed, Event, MessageReceived
+from domain.events import ChargeAnswered, ChargeLookedUp, DeadlinePassed, Event, MessageReceived
 from domain.messages import Refused, digests, parse
 from domain.opening import opened
 from domain.policy import Policy
+from domain.rounds import LOOK_UP_AGAIN
 from domain.scenario import Said, Scenario
 from domain.subscription import Invoice, Subscription
 from domain.world import Book, answer
@@ -58,6 +60,7 @@ class Told:
     effects: tuple[Effect, ...]
     charges: dict[str, Charge]
     unheard: tuple[str, ...]
+    """The keys of charges of which an answer was not heard, each as often as that was so."""
     wake_at: datetime | None
 
     @property
@@ -118,7 +121,8 @@ def played(scenario: Scenario, policy: Policy, heard: Sequence[Said], written: W
     """Play a life until its end (exclusive), with the messages as they came.
 
     Of what was really written two things are taken, which only the wire can know. A charge whose answer was not heard
-    answers `unknown`, and the truth when it is looked up. And a message that is repeated after the end is written down
+    answers `unknown`, and the truth when it is looked up; where what was asked then was not heard either, when it is
+    looked up again, at the instant that the entry shows. And a message that is repeated after the end is written down
     as `repeated` while the workflow still lives, and not at all by the front door (docs/decisions/0010).
     """
     world, zone = scenario.world, scenario.terms.customer.timezone
@@ -132,6 +136,11 @@ def played(scenario: Scenario, policy: Policy, heard: Sequence[Said], written: W
             if _says(written(state.entries + 1), "charge", outcome="unknown"):
                 silent.append(question.charge_key)
                 return ChargeAnswered("unknown", None, now)
+        if isinstance(question, LookUpCharge):
+            later = written(state.entries + 1)
+            if later is not None and later.at > now and later.because == f"look up charge {question.charge_key}":
+                silent.append(question.charge_key)
+                return ChargeLookedUp("unknown", None, later.at - LOOK_UP_AGAIN)
         return answer(question, world, book, now, zone)
 
     view: View | None = None

@@ -41,9 +41,9 @@ class FaultLog:
         self.struck.append(injected)
         self.told(injected)
 
-    def subjects(self) -> set[str]:
-        """Everything that was hit by name."""
-        return {injected.subject for injected in self.struck if injected.subject}
+    def hits(self) -> Counter[str]:
+        """How often each was hit that has a name."""
+        return Counter(injected.subject for injected in self.struck if injected.subject)
 
     def counts(self) -> list[tuple[str, int]]:
         """How often each kind has struck, in the order in which they struck first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 
 import pytest
@@ -79,6 +80,22 @@ def test_an_answer_that_was_not_heard_is_told_to_the_core_and_nothing_else_chang
     assert [e.what for e in told.entries] == [e.what for e in core.entries]
     assert told.payments == core.payments
     assert replace(told.state, attention=()) == replace(core.state, attention=())
+
+
+def test_an_answer_that_was_not_heard_twice_is_the_truth_when_it_is_looked_up_again() -> None:
+    life = a_life("monthly-retry-fails")
+    core = played(life.scenario, life.policy, life.heard)
+    key = next(iter(core.charges))
+    charge, paid = (next(e for e in core.entries if e.what == what) for what in ("charge", "payment_received"))
+    unheard = replace(charge, fields=charge.fields | {"outcome": "unknown"})
+    later = replace(paid, at=paid.at + timedelta(minutes=16), because=f"look up charge {key}")
+    really = {charge.number: unheard, paid.number: later}
+
+    told = played(life.scenario, life.policy, life.heard, really.get)
+    assert told.unheard == (key, key)
+    assert next(e for e in told.entries if e.what == "payment_received") == replace(later, by="policy")
+    assert [e.minor for e in told.payments] == [e.minor for e in core.payments]
+    assert replace(told.state, attention=(), acted_at=None) == replace(core.state, attention=(), acted_at=None)
 
 
 def test_one_seed_is_one_fleet_and_one_schedule() -> None:
