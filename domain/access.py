@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,6 +9,7 @@ from domain.effects import TellSiblings, WithdrawMails
 from domain.policy import Standing
 from domain.subscription import Episode, InForce, Invoice, Review
 from domain.turn import Turn
+from domain.values import replace
 
 UNPAID = "unpaid"
 """The named reason that a settled debt clears; all others stay until support clears them."""

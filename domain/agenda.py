@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain import debts
 from domain.keys import short_digest
@@ -17,6 +17,7 @@ from domain.office import after_office_hours
 from domain.periods import add_months, billing_date, days_after, instant, local, local_date, month_end
 from domain.policy import Policy, Rung
 from domain.subscription import Invoice, Subscription
+from domain.values import soon_made
 
 ItemKind = Literal[
     "promise_lapses", "review_escalates", "review_defaults", "rung", "place_again", "period_end", "invoice", "look_up",
@@ -36,6 +37,7 @@ RANK: dict[ItemKind, int] = {
 }
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing to come: when (UTC), in which order at one instant, what, and why (for operators)."""
@@ -52,15 +54,44 @@ def agenda(state: Subscription, policy: Policy) -> list[Item]:
     """Everything that is known to come, soonest first. Empty after the end."""
     if state.standing == "ended":
         return []
-    items = [*_promises(state), *_reviews(state, policy), *_rungs(state, policy), *_placements(state, policy)]
-    items += [*_billing(state, policy), *_rounds(state, policy)]
-    return sorted(items, key=lambda item: (item.at, item.rank, item.order))
+    return sorted(_items(state, policy), key=_order)
 
 
 def next_item(state: Subscription, policy: Policy) -> Item | None:
     """The first thing to come, or None."""
-    items = agenda(state, policy)
-    return items[0] if items else None
+    global _latest
+    known = _latest
+    if known.state is state and known.policy is policy:
+        return known.item
+    item = None if state.standing == "ended" else min(_items(state, policy), key=_order, default=None)
+    if type(state) is Subscription:  # a value: what a turn is still changing must be asked anew
+        _latest = _Latest(state, policy, item)
+    return item
+
+
+class _Latest(NamedTuple):
+    """The last answer of `next_item`: whoever decides, and then waits, asks several times of one state."""
+
+    state: Subscription | None
+    policy: Policy | None
+    item: Item | None
+
+
+_latest = _Latest(None, None, None)
+
+
+def _order(item: Item) -> tuple[datetime, int, int]:
+    return item.at, item.rank, item.order
+
+
+def _items(state: Subscription, policy: Policy) -> list[Item]:
+    """Everything to come before the end, in no order."""
+    items = _billing(state, policy) + _rounds(state, policy)
+    if state.invoices or state.ended is not None:  # else no debt is there, and none is left, that a rung could be about
+        items += _rungs(state, policy) + _placements(state, policy)
+    if state.promise is not None or state.review is not None:
+        items += _promises(state) + _reviews(state, policy)
+    return items
 
 
 def weekly_round_after(state: Subscription, policy: Policy, after: datetime) -> datetime | None:
@@ -105,9 +136,9 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
     """The rungs that are still ahead in this episode, and those that follow a cancellation."""
     if state.hold is not None:
         return []
-    items = []
+    items, overdue = [], state.overdue()
     for order, rung in enumerate(policy.ladder):
-        natural = _natural(state, policy, rung)
+        natural = _natural(state, policy, rung, overdue)
         if natural is None:
             continue
         if rung.days_after_warning is not None:
@@ -118,7 +149,7 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
     return items
 
 
-def _natural(state: Subscription, policy: Policy, rung: Rung) -> datetime | None:
+def _natural(state: Subscription, policy: Policy, rung: Rung, overdue: tuple[Invoice, ...]) -> datetime | None:
     """When a rung is due by its trigger alone, or None where it is not ahead."""
     number, zone = rung.when.number, state.timezone
     if rung.when.kind == "days_after_cancellation":
@@ -127,7 +158,6 @@ def _natural(state: Subscription, policy: Policy, rung: Rung) -> datetime | None
         return None if passed or state.ended is None else days_after(state.ended.at, number, zone)
     if rung.when.kind == "days_before_due":
         return _before_due(state, number, rung)
-    overdue = state.overdue()
     if not overdue or state.episode is None or rung.id in state.episode.applied:
         return None
     oldest = oldest_of(overdue)
@@ -186,7 +216,7 @@ def _crossed(overdue: tuple[Invoice, ...], minor: int) -> datetime | None:
 def _not_before(state: Subscription, natural: datetime, rung: Rung | None = None) -> datetime:
     """What a promise, a hold, and (harsh only) an announcement or evidence have kept back is due when the last ends."""
     floors = [state.promise.at if state.promise else None, state.released_at, state.acted_at]
-    if rung is None or rung.harsh:
+    if (state.announced_until or state.evidence_look_at) and (rung is None or rung.harsh):
         floors += [state.announced_until, state.evidence_look_at]
     return max([natural, *(floor for floor in floors if floor is not None)])
 
@@ -244,7 +274,7 @@ def _rounds(state: Subscription, policy: Policy) -> list[Item]:
         due.append((state.round_at, "a new invoice"))
     at, why = min(due, default=(None, ""))
     weekly: datetime | None = None
-    if state.hold is None:
+    if state.hold is None and state.episode is not None:
         # Rounds inside a promise or a hold do not happen and are not made up for; one at its very end does.
         kept_back = [at - _A_MOMENT for at in (state.promise and state.promise.at, state.released_at) if at]
         weekly = weekly_round_after(state, policy, max([state.last_round_at or _EPOCH, *kept_back]))

@@ -6,7 +6,6 @@ access to `access.settle`, which its callers run once their cause is complete.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 
 from domain import ledger
@@ -17,6 +16,7 @@ from domain.money import share
 from domain.periods import add_months, billing_date, days_after, last_of_month, local_date
 from domain.subscription import Channel, Commitment, Invoice, InvoiceKind, PaidPart, Subscription, WriteOff
 from domain.turn import Turn
+from domain.values import replace
 
 WRITE_OFFS_KEPT = 3  # how many write-offs can be undone, newest first; the state must stay small
 
@@ -273,6 +273,8 @@ def _pay(turn: Turn, invoice: Invoice, part: PaidPart) -> None:
 
 def _settle_placements(turn: Turn, before: dict[str, Invoice], *, recall: bool, because: str) -> None:
     """Bring the agency's share down by what was settled of it: recalled, or collected by the agency itself."""
+    if not before:
+        return
     total = 0
     for number, was in before.items():
         now = turn.state.invoice(number)

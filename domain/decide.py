@@ -6,7 +6,6 @@ clock and no database; what it needs to know it asks for, and the answer is the 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from domain import access, debts, ending, ladder, ledger, messages, rounds, support
@@ -40,6 +39,7 @@ from domain.periods import first_of_month
 from domain.policy import Policy
 from domain.subscription import Facts, PendingMessage, PolicyName, Subscription
 from domain.turn import BY_POLICY, Turn
+from domain.values import replace
 
 SEEN_LIMIT = 64  # messages remembered in the state; older ones are looked up in the ledger, so none is done twice
 
@@ -63,13 +63,14 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
     turn = _turn(state, event, policy)
     if turn.question is None and turn.state.asked_for is not None:
         turn.change(asked_for=None)
-    upcoming = None if turn.question else next_item(turn.state, policy)
-    return Decision(turn.state, _addressed(turn), turn.question, upcoming.at if upcoming else None)
+    after = turn.decided()
+    upcoming = None if turn.question else next_item(after, policy)
+    return Decision(after, _addressed(turn), turn.question, upcoming.at if upcoming else None)
 
 
 def _addressed(turn: Turn) -> tuple[Effect, ...]:
     """The effects, each mail with what comes next as it stands at the end of this decision, and when it may go out."""
-    if not any(isinstance(effect, SendMail) for effect in turn.effects):
+    if not turn.mailed:
         return tuple(turn.effects)
     ahead, hours, timezone = outlook(turn.state, turn.policy, turn.at), turn.policy.mail_hours, turn.state.timezone
     done: list[Effect] = []
@@ -169,7 +170,7 @@ def _act(turn: Turn, item: Item, now: datetime) -> None:
             turn.change(promise=None, released_at=item.at)
             if s.past_due_minor:
                 turn.change(broken_promises=s.broken_promises + 1)
-                turn.say("promise_broken", count=s.broken_promises + 1)
+                turn.say("promise_broken", count=s.broken_promises)
                 turn.remark("a promise to pay was broken")
         case "review_escalates":
             if s.review:
@@ -184,7 +185,9 @@ def _of_round(state: Subscription, policy: Policy) -> Turn:
     round_ = state.round
     if round_ is None:
         raise AssertionError(f"subscription {state.id}: a charge was answered, but no round is under way")
-    return Turn(replace(state, asked_for=None), policy, round_.at, round_.by, round_.because)
+    turn = Turn(state, policy, round_.at, round_.by, round_.because)
+    turn.change(asked_for=None)
+    return turn
 
 
 def _facts(state: Subscription, policy: Policy, event: FactsRead) -> Turn:
@@ -194,7 +197,8 @@ def _facts(state: Subscription, policy: Policy, event: FactsRead) -> Turn:
     overdue = state.overdue()
     month = first_of_month(oldest_of(overdue).missed_on) if overdue else None
     known = Facts(item.at, month, event.used, event.evidence)
-    turn = Turn(replace(state, facts=known, asked_for=None), policy, item.at, BY_POLICY, item.why)
+    turn = Turn(state, policy, item.at, BY_POLICY, item.why)
+    turn.change(facts=known, asked_for=None)
     _act(turn, item, item.at)
     return turn
 
@@ -234,8 +238,8 @@ def _looked_up(state: Subscription, policy: Policy, event: PaymentLookedUp | Mes
         raise AssertionError(f"subscription {state.id}: the ledger answered, but no message waits for it")
     again = MessageReceived(pending.signal, (pending.payload,), pending.at)
     message = messages.parse(again.signal, again.payloads, state.currency, state.timezone, again.at)
-    state = replace(state, pending=None, asked_for=None)
     turn = Turn(state, policy, message.at, message.by, message.reason or message.signal)
+    turn.change(pending=None, asked_for=None)
     if isinstance(event, MessageLookedUp):
         return _repeated(turn, message) if event.known else _new_message(turn, message, again)
     refused = support.reverse(turn, message, event.payment)

@@ -13,10 +13,12 @@ from typing import Literal
 
 from domain.policy import Standing
 from domain.subscription import Channel, Invoice, MethodKind, Role, Subscription
+from domain.values import soon_made
 
 FieldValue = str | bool | int | list[str]
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the timeline: what happened, when it was due, who caused it and why. `number` counts from 1."""
@@ -30,6 +32,7 @@ class Entry:
     kind: Literal["entry"] = "entry"
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One side of a ledger entry: debit is positive, credit negative. `payment` is the reference of the money moved."""
@@ -39,6 +42,7 @@ class Posting:
     payment: str | None = None
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """A balanced entry. `key` is unique for ever; writing it twice is impossible."""
@@ -52,11 +56,14 @@ class LedgerEntry:
     kind: Literal["ledger_entry"] = "ledger_entry"
 
     def __post_init__(self) -> None:
-        total = sum(posting.minor for posting in self.postings)
+        total = 0
+        for posting in self.postings:
+            total += posting.minor
         if total or not self.postings:
             raise ValueError(f"ledger entry {self.key}: its postings sum to {total}, expected 0")
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class KeepInvoice:
     """The invoice as it stands now, open or closed; replaces what was kept under its number."""
@@ -65,6 +72,7 @@ class KeepInvoice:
     kind: Literal["invoice"] = "invoice"
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class KeepPayment:
     """A payment received, under a reference that is unique within the subscription."""
@@ -185,6 +193,7 @@ Tiding = SendMail | CommandPlatform | TellPlatform | PlaceWithAgency | RecallFro
 Effect = Record | Tiding
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Charge:
     """Ask the gateway for money. `at` is the business time of the round; real gateways ignore it."""
@@ -242,6 +251,7 @@ class LookUpMessage:
 Question = Charge | LookUpCharge | ReadFacts | LookUpPayment | LookUpMessage
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The new state, what to write and tell, what to ask, and when to wake if nothing comes (None: never)."""

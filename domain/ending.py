@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -13,6 +12,7 @@ from domain.periods import DAY, billing_date, days_after, first_of_month, last_d
 from domain.policy import Cancel, Condition, Terminate
 from domain.subscription import Ended, Invoice
 from domain.turn import Turn
+from domain.values import replace
 
 
 def cancel_by_ladder(turn: Turn, effect: Cancel, oldest: Invoice) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from domain.effects import Batch, Charge, LookUpCharge, ReadFacts
+from domain.subscription import MethodKind
 
 CARRY_OUT = "carry_out"
 CHARGE = "charge"
@@ -26,6 +27,14 @@ DELIVERIES: dict[str, str] = {
     "mail": "deliver_mails",
 }
 """The activity that delivers what is pending for each party, in the order in which parties are served."""
+
+
+def gateway_queue(task_queue: str, method: MethodKind) -> str:
+    """The task queue on which a gateway is spoken to, beside the one that everything else waits in.
+
+    A gateway that answers slowly, or may be asked only so often, then holds up nobody but who waits for a charge.
+    """
+    return f"{task_queue}.{method}"
 
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=20)
@@ -110,3 +119,11 @@ class MessageRequest:
     subscription_id: str
     batch: Batch | None
     digests: tuple[str, ...]
+
+
+def written(request: object, answer: object) -> tuple[Batch, ...]:
+    """The batches that an activity has written by the time at which it gives this answer."""
+    batches = [request if isinstance(request, Batch) else getattr(request, "batch", None)]
+    if isinstance(request, ChargeRequest) and isinstance(answer, ChargeOutcome) and answer.outcome == "approved":
+        batches.append(request.if_approved)
+    return tuple(batch for batch in batches if isinstance(batch, Batch))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from domain import access, debts, ending, rounds
 from domain.agenda import next_noticed, oldest_of
 from domain.declines import hardness
@@ -25,6 +23,7 @@ from domain.policy import (
 )
 from domain.subscription import Facts, Invoice
 from domain.turn import Turn
+from domain.values import replace
 
 EVIDENCE_LOOK_DAYS = 1  # how often to look whether the unapplied money has been applied or returned
 

@@ -85,5 +85,6 @@ def move(state: Subscription, to: Policy, said: Move, at: datetime) -> Decision:
     before = f"{state.policy.name} {state.policy.version}"
     turn.change(policy=PolicyName(to.name, to.version, to.digest))
     turn.say("policy_moved", to=f"{to.name} {to.version}", **{"from": before})
-    upcoming = next_item(turn.state, to)
-    return Decision(turn.state, tuple(turn.effects), None, upcoming.at if upcoming else None)
+    after = turn.decided()
+    upcoming = next_item(after, to)
+    return Decision(after, tuple(turn.effects), None, upcoming.at if upcoming else None)

@@ -20,6 +20,10 @@ zoneinfo.reset_tzpath(to=())  # only the pinned tzdata wheel; see the module's d
 MIDNIGHT = time(0, 0)
 DAY = timedelta(days=1)
 
+REMEMBERED = 8_192
+"""Answers that each function of the calendar keeps, 3 MB at most: subscriptions share dates, and one agenda after
+another asks for the same deadlines. The tz database is pinned, so that an answer never grows old."""
+
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -63,7 +67,13 @@ def instant(on: date, at: time, timezone: str) -> datetime:
     A local time that does not exist moves forward by the gap; one that occurs twice means the first (spec, section 2).
     Midnight of 2026-03-29 in Asia/Beirut, where clocks go from 00:00 to 01:00, is 01:00 local time.
     """
-    return datetime.combine(on, at, zone(timezone)).astimezone(UTC)
+    return _instant(on, at, at.fold, timezone)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _instant(on: date, at: time, fold: int, timezone: str) -> datetime:
+    """`fold` is that of `at`, and named because times that differ in nothing else are equal."""
+    return datetime.combine(on, at.replace(fold=fold), zone(timezone)).astimezone(UTC)
 
 
 def first_instant(on: date, timezone: str) -> datetime:
@@ -76,6 +86,7 @@ def local(at: datetime, timezone: str) -> datetime:
     return at.astimezone(zone(timezone))
 
 
+@lru_cache(maxsize=REMEMBERED)
 def local_date(at: datetime, timezone: str) -> date:
     """The customer's date at an instant."""
     return local(at, timezone).date()
@@ -92,12 +103,16 @@ def last_day_before(at: datetime, timezone: str) -> date:
 
 def days_after(at: datetime, days: int, timezone: str) -> datetime:
     """`days` calendar days after an instant, at the same local time of day, so that no clock change moves a date."""
+    return _days_after(at, days, timezone) if days else at
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _days_after(at: datetime, days: int, timezone: str) -> datetime:
     clock = local(at, timezone)
-    if days == 0:
-        return at
     return instant(clock.date() + timedelta(days=days), clock.time().replace(fold=0), timezone)
 
 
+@lru_cache(maxsize=REMEMBERED)
 def add_months(on: date, months: int, anchor_day: int | None = None) -> date:
     """`months` calendar months later, on `anchor_day` (default: the same day), clamped to the end of a short month.
 

@@ -6,7 +6,6 @@ pays, or at a charge whose outcome nobody knows yet.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain import access, debts
@@ -16,6 +15,7 @@ from domain.keys import charge_key
 from domain.policy import Policy
 from domain.subscription import CHARGEABLE, Invoice, MethodKind, Role, Round, Subscription, Unresolved
 from domain.turn import Turn
+from domain.values import replace
 
 PROMPT = timedelta(minutes=15)
 """An answer within this of its deadline counts as given at the deadline; a later one moves `unpaid since` to itself,
@@ -44,7 +44,7 @@ def usable_methods(state: Subscription, policy: Policy) -> tuple[Role, ...]:
     """The roles that can be charged now, in the policy's order: on file, chargeable, and the channel still open."""
     if state.bank_only:
         return ()
-    return tuple(role for role in policy.billing.methods if state.method(role) in CHARGEABLE)
+    return tuple([role for role in policy.billing.methods if state.method(role) in CHARGEABLE])
 
 
 def charge_answered(turn: Turn, event: ChargeAnswered) -> None:

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain.policy import Standing
+from domain.values import soon_made
 
 Role = Literal["primary", "secondary"]
 MethodKind = Literal["card", "paypal", "bank_transfer"]
@@ -30,6 +31,7 @@ class PolicyName:
     digest: str
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class PaidPart:
     """What one payment, named by its reference, paid of an invoice or left as credit."""
@@ -38,6 +40,7 @@ class PaidPart:
     minor: int
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Invoice:
     """A demand for money. `open_minor` is what is still owed of it; 0 once paid, voided or written off."""
@@ -160,6 +163,7 @@ class WriteOff:
     """Each as it stands now, but for `open_minor`, which is what was written off of it here."""
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Round:
     """An attempt round under way: which invoice and method were charged last, and what the round has found so far."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +13,7 @@ from domain.periods import days_after, first_instant, local_date
 from domain.policy import Policy
 from domain.subscription import Hold, Promise, Subscription
 from domain.turn import Turn
+from domain.values import replace
 
 ENDED = "the subscription has ended"
 

@@ -6,8 +6,8 @@ says who caused it and why.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from domain.effects import (
@@ -24,26 +24,39 @@ from domain.effects import (
 from domain.money import decimal_text
 from domain.policy import Policy, Standing
 from domain.subscription import Invoice, Subscription
+from domain.values import frozen, replace, thawed
 
 ATTENTION_LIMIT = 8  # what one page shows support; what caused older remarks is in the audit trail
 BY_POLICY = "policy"
+_ORDINAL = attrgetter("ordinal")
 
 
 class Turn:
-    """Gathers one decision. `state` is replaced, never changed in place; effects keep the order of their causes."""
+    """Gathers one decision; effects keep the order of their causes.
+
+    `state` is what is true by now: a copy of the turn's own, changed by `change` alone, until it is `decided`. What a
+    rule needs as it was before, it has to take out first.
+    """
 
     def __init__(self, state: Subscription, policy: Policy, at: datetime, by: str, because: str) -> None:
-        self.state = state
+        self.state = thawed(state)
+        self._open: Any = self.state  # the same, for those here who set what others may only read
         self.policy = policy
         self.at = at
         self.by = by
         self.because = because
         self.effects: list[Effect] = []
         self.question: Question | None = None
+        self.mailed = False
 
     def change(self, **fields: Any) -> None:
-        """Replace fields of the state."""
-        self.state = replace(self.state, **fields)
+        """Change fields of the state. Raises AttributeError for a field that it does not have."""
+        for name, value in fields.items():
+            setattr(self.state, name, value)
+
+    def decided(self) -> Subscription:
+        """The state that was decided. It is a value now; the turn can change nothing any more."""
+        return frozen(self.state)
 
     def ask(self, question: Question, asked_for: str, **fields: Any) -> None:
         """End the turn with a question; its answer is the next event."""
@@ -56,29 +69,27 @@ class Turn:
 
     def say(self, what: str, **fields: FieldValue) -> None:
         """Write an entry of the timeline."""
-        number = self.state.entries + 1
-        self.change(entries=number)
+        number = self._open.entries = self.state.entries + 1
         self.effects.append(Entry(number, self.at, what, fields, self.by, self.because))
 
     def post(self, what: str, *postings: Posting) -> None:
         """Write a ledger entry. Postings of zero are left out; with nothing left, nothing is written."""
-        moved = tuple(p for p in postings if p.minor)
+        moved = tuple([p for p in postings if p.minor])
         if not moved:
             return
-        number = self.state.postings + 1
-        self.change(postings=number)
+        number = self._open.postings = self.state.postings + 1
         key = f"{self.state.id}/{number:06d}"
         self.effects.append(LedgerEntry(key, self.at, what, moved, self.by, self.because))
 
     def tiding_key(self, party: str) -> str:
         """The key of the next mail, command or placement; keys of one subscription sort in the order they were sent."""
-        number = self.state.sent + 1
-        self.change(sent=number)
+        number = self._open.sent = self.state.sent + 1
         return f"{self.state.id}/{number:06d}/{party}"
 
     def mail(self, template: str, **about: str) -> None:
         """Send an e-mail."""
         facts = {"balance": self.amount(self.state.balance_minor), "open": self.amount(self.state.open_minor)} | about
+        self.mailed = True
         self.say("email", template=template, **({"invoice": about["invoice"]} if "invoice" in about else {}))
         self.effects.append(SendMail(self.tiding_key("mail"), template, self.at, facts))
 
@@ -116,9 +127,11 @@ class Turn:
             invoice = replace(invoice, missed=False)
         if invoice.open_minor > 0 or invoice.unresolved is not None:
             others.append(invoice)
-        self.change(invoices=tuple(sorted(others, key=lambda i: i.ordinal)))
+        self._open.invoices = tuple(sorted(others, key=_ORDINAL))
         self.effects.append(KeepInvoice(invoice))
-        if any(i.number == invoice.number for w in self.state.written_off for i in w.invoices):
+        if self.state.written_off and any(
+            i.number == invoice.number for w in self.state.written_off for i in w.invoices
+        ):
             self._keep_in_write_offs(invoice)
 
     def _keep_in_write_offs(self, invoice: Invoice) -> None:

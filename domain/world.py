@@ -108,17 +108,14 @@ class Book:
     def keep(self, effects: tuple[Effect, ...]) -> None:
         """Write what a decision wants recorded."""
         for effect in effects:
-            match effect:
-                case LedgerEntry():
-                    self.entries.append(effect)
-                case KeepInvoice(invoice):
-                    self.invoices[invoice.number] = invoice
-                case KeepPayment():
-                    self.payments[effect.reference] = effect
-                case KeepMessage():
-                    self.messages.add(effect.digest)
-                case _:
-                    pass
+            if isinstance(effect, LedgerEntry):
+                self.entries.append(effect)
+            elif isinstance(effect, KeepInvoice):
+                self.invoices[effect.invoice.number] = effect.invoice
+            elif isinstance(effect, KeepPayment):
+                self.payments[effect.reference] = effect
+            elif isinstance(effect, KeepMessage):
+                self.messages.add(effect.digest)
 
     def payment(self, reference: str) -> PaymentFacts | None:
         """A payment and what it pays now, newest allocation first."""
