@@ -29,6 +29,7 @@ from temporalio.converter import (
 )
 
 from engine.convert import DATA_CONVERTER
+from engine.packing import plain
 from settings import Encryption, InvalidSettings
 
 ENCODING = b"binary/encrypted"
@@ -133,11 +134,17 @@ class Codec(PayloadCodec):
         return [self._opened(each) for each in payloads]
 
     def readable(self, payload: Payload) -> Payload:
-        """A payload decrypted where that can be done, else as it is: for people who look."""
+        """A payload decrypted and its batches unpacked, where that can be done, else as it is: for people who look."""
         try:
-            return self._opened(payload)
+            opened = self._opened(payload)
         except UnknownKey:
             return payload
+        kept = opened.data
+        try:
+            data = plain(kept)
+        except ValueError:  # CannotUnpack among them; what only looks like a batch stays as it is
+            return opened
+        return opened if data is kept else Payload(metadata=opened.metadata, data=data)
 
     def _sealed(self, payload: Payload, name: str) -> Payload:
         nonce = secrets.token_bytes(NONCE_BYTES)

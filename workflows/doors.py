@@ -6,6 +6,7 @@ not fit it; `decide` refuses with a reason what cannot be meant, and writes that
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -46,8 +47,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _as_method(function: F) -> F:
-    """Take the annotation off `self`: the SDK counts an annotated one among a handler's own arguments."""
+    """Take the annotation off `self`: the SDK counts an annotated one among a handler's own arguments.
+
+    The signature is kept: the SDK asks for it again for every workflow that a worker takes up.
+    """
     function.__annotations__.pop("self", None)
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
     return function
 
 

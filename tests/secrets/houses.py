@@ -10,7 +10,7 @@ from adapters.postgres.books import Books
 from adapters.postgres.pool import Pool, connected
 from adapters.postgres.roles import login
 from engine.connect import connect
-from engine.crew import crew
+from engine.crew import NOTHING_KEPT, crew
 from engine.encryption import new_key
 from engine.outside import reached
 from engine.stage import TASK_QUEUE, Stage
@@ -41,7 +41,7 @@ class House:
         async with (
             connected(url, size=4) as pool,
             reached(Settings(), pool) as outside,
-            crew(client, outside, TASK_QUEUE, cached_workflows=0),
+            crew(client, outside, TASK_QUEUE, NOTHING_KEPT),
         ):
             yield Stage(client, self.pool, Books(self.pool), self.address, self.owner_url)
 

@@ -34,6 +34,7 @@ from embedded.temporal import temporal
 from engine.connect import connect
 from engine.crew import migrated
 from engine.outside import events_of
+from engine.packing import plain
 from engine.stage import TASK_QUEUE, Stage
 from engine.stand_ins import standing_in
 from settings import Settings, flattened
@@ -83,6 +84,9 @@ class Searched:
             lists.append(str(described.raw_description))
             history = await client.get_workflow_handle(each.id, run_id=each.run_id).fetch_history()
             events += b"".join(event.SerializeToString() for event in history.events)
+            for event in history.events:  # what is packed there may not hide anything
+                asked = event.activity_task_scheduled_event_attributes.input.payloads
+                events += b"".join(plain(each.data) for each in asked if each.metadata["encoding"] == b"json/plain")
         return {"histories": events, "lists": "\n".join(lists).encode()}
 
     def _in_files(self) -> dict[str, bytes]:
