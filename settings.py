@@ -175,6 +175,16 @@ class Settings:
     development. See docs/upgrading.md."""
     cached_workflows: int = 1000
     """How many workflows a worker keeps in memory, 0 (replay every task) to 100000; about 0.1 MB each."""
+    workflow_slots: int = 100
+    """Workflow tasks that a worker has under way at once, 2 to 10000."""
+    activity_slots: int = 100
+    """Activities that a worker has under way at once, and so many again at each gateway, 1 to 10000."""
+    pollers: int = 5
+    """Requests for work that a worker has waiting at the server, for each kind of work, 2 to 100."""
+    cards_per_second: int = 0
+    """What the gateway for cards may be asked a second, by all workers together; 0 for no limit, up to 10000."""
+    wallets_per_second: int = 0
+    """The same for wallets."""
     data: str = ".perennial"
     """The folder in which `make run` keeps its servers' files."""
     reconcile: str = "0 3 * * *"
@@ -233,7 +243,9 @@ NAMES = (*_PLAIN, *(f"{group}_{each.name}" for group, kind in GROUPS.items() for
 """Every setting by its flat name: `stripe_api_key` is PERENNIAL_STRIPE_API_KEY, or `api_key` under `[stripe]`."""
 
 _RANGES = {
-    "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "smtp_port": (1, 65_535),
+    "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "workflow_slots": (2, 10_000),
+    "activity_slots": (1, 10_000), "pollers": (2, 100), "cards_per_second": (0, 10_000),
+    "wallets_per_second": (0, 10_000), "smtp_port": (1, 65_535),
     "listen_port": (0, 65_535), "codec_port": (0, 65_535),
 }  # fmt: skip
 _NAMED = {

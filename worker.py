@@ -10,7 +10,7 @@ import asyncpg
 import settings
 from adapters.postgres.pool import connected
 from engine.connect import Unreachable, connect
-from engine.crew import Version, crew, migrated
+from engine.crew import Capacity, Version, crew, migrated
 from engine.here import carry_policies, known_addresses
 from engine.outside import chosen, reached
 from engine.program import serve, told_to_stop
@@ -42,7 +42,7 @@ async def work(said: settings.Settings) -> None:
                     client,
                     outside,
                     said.task_queue,
-                    cached_workflows=said.cached_workflows,
+                    Capacity.of(said),
                     version=version,
                     reconciliation=reconciliation,
                 ),

@@ -36,6 +36,9 @@ ENVIRONMENT = {
 }
 DYNAMIC_CONFIG = {
     "frontend.namespaceCount": "10000",  # waiting calls (result, update) per instance; 1,200 stall a test of thousands
+    "matching.enableFairness": "true",  # a tenant's herd leaves the other tenants their share of every queue
+    "matching.numTaskqueueReadPartitions": "1",  # within one partition order is exact; a machine needs no more
+    "matching.numTaskqueueWritePartitions": "1",
 }
 TIME_SKIPPING = {
     "frontend.WorkflowTimeSkippingEnabled": "true",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from adapters.postgres.books import Books
@@ -19,6 +19,8 @@ from domain.policy import Policy
 from domain.run import Run
 from workflows.attributes import attributes
 from workflows.subscription import SubscriptionWorkflow
+
+FAIRNESS_KEY_LIMIT = 64  # bytes, by the server; tenants are ASCII, and those alike in so many share a share
 
 NO_CONTACT = Contact()
 
@@ -65,6 +67,7 @@ async def begin(
             task_queue=task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            priority=Priority(fairness_key=contact.tenant[:FAIRNESS_KEY_LIMIT] or None),
             search_attributes=attributes(state, next_item(state, policy)),
             static_summary=f"{policy.title}: {terms.plan}, {price} from {terms.starts_on}",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -13,7 +13,6 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker, WorkerDeploymentConfig
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.access import AccessActivities
 from activities.agency import AgencyActivities
@@ -24,9 +23,13 @@ from activities.payments import PaymentActivities
 from activities.reconciliation import ReconciliationActivities
 from adapters.postgres.migrate import BOOKS, migrate
 from adapters.simulated.world import PARTIES
+from domain.errands import gateway_queue
+from domain.subscription import CHARGEABLE, MethodKind
 from engine.begin import handle_of
 from engine.heartbeats import BEAT_SECONDS, Heartbeats
 from engine.outside import Outside
+from engine.precedence import Precedence
+from engine.sandbox import runner as runner
 from settings import Settings
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.subscription import SubscriptionWorkflow
@@ -64,19 +67,23 @@ async def migrated(database_url: str) -> None:
     await migrate(database_url, (BOOKS, PARTIES))
 
 
+def at_gateways(client: Client, outside: Outside) -> list[Callable[..., Any]]:
+    """The activities that wait for a gateway's answer."""
+    payments = PaymentActivities(outside.books, outside.gateway, deliveries_of(client, outside))
+    return [payments.charge, payments.look_up_charge]
+
+
 def activities(client: Client, outside: Outside) -> list[Callable[..., Any]]:
     """Every activity, with the adapters it needs."""
     books, deliveries = outside.books, deliveries_of(client, outside)
     ledger = LedgerActivities(books, deliveries)
-    payments = PaymentActivities(books, outside.gateway, deliveries)
     access, agency, notices = AccessActivities(deliveries), AgencyActivities(deliveries), NoticeActivities(deliveries)
     return [
         ledger.carry_out,
         ledger.look_up_payment,
         ledger.look_up_message,
         ledger.read_facts,
-        payments.charge,
-        payments.look_up_charge,
+        *at_gateways(client, outside),  # what was asked for before gateways had queues of their own
         access.deliver_commands,
         access.tell_siblings,
         agency.deliver_to_agency,
@@ -93,11 +100,6 @@ def deliveries_of(client: Client, outside: Outside) -> Deliveries:
         siblings=TemporalSiblings(client),
         mailer=outside.mailer,
     )
-
-
-def runner() -> SandboxedWorkflowRunner:
-    """The sandbox, with nothing passed through but the pure domain."""
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("domain"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,36 +120,99 @@ class Version:
         return f"as version {self.build} of {self.deployment}; it is given work by: temporal worker deployment {say}"
 
 
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much one worker process takes on. The defaults were chosen by measurement: docs/performance.md."""
+
+    cached_workflows: int = 1000
+    """Kept in memory between two tasks; 0 replays every task from its history."""
+    workflow_slots: int = 100
+    """Workflow tasks under way at once."""
+    activity_slots: int = 100
+    """Activities under way at once; and so many again at each gateway."""
+    pollers: int = 5
+    """Requests for work that wait at the server, for each kind of work."""
+    cards_per_second: int = 0
+    """Charges and look-ups of cards that the server gives out a second, to all workers together; 0: no limit."""
+    wallets_per_second: int = 0
+    """The same for wallets."""
+
+    @classmethod
+    def of(cls, said: Settings) -> Capacity:
+        """As the settings say."""
+        return cls(
+            said.cached_workflows,
+            said.workflow_slots,
+            said.activity_slots,
+            said.pollers,
+            said.cards_per_second,
+            said.wallets_per_second,
+        )
+
+    def limit(self, method: MethodKind) -> float | None:
+        """What a gateway may be asked a second; None for as often as there is need."""
+        return float(self.cards_per_second if method == "card" else self.wallets_per_second) or None
+
+
+ONE = Capacity()
+NOTHING_KEPT = Capacity(cached_workflows=0)
+
+
 @asynccontextmanager
 async def crew(
     client: Client,
     outside: Outside,
     task_queue: str,
+    capacity: Capacity = ONE,
     *,
-    cached_workflows: int = 1000,
     version: Version | None = None,
     reconciliation: ReconciliationActivities | None = None,
-) -> AsyncIterator[Worker]:
-    """A worker while the block runs. `cached_workflows` 0 replays every task from its history.
+) -> AsyncIterator[None]:
+    """Serve while the block runs: one worker for the subscriptions, and one for each gateway, on a queue of its own.
 
-    With a `version` it is given nothing until Temporal has been told that this version is the current one.
+    With a `version` they are given nothing until Temporal has been told that this version is the current one.
     """
-    worker = Worker(
+    shared = (client, capacity, version)
+    async with AsyncExitStack() as stack:
+        for method in CHARGEABLE:
+            offered = at_gateways(client, outside)
+            at_gateway = _worker(*shared, gateway_queue(task_queue, method), offered, [], capacity.limit(method))
+            await stack.enter_async_context(at_gateway)
+        offered = [*activities(client, outside), *_reconciling(reconciliation)]
+        workflows = [SubscriptionWorkflow, ReconciliationWorkflow]
+        await stack.enter_async_context(_worker(*shared, task_queue, offered, workflows))
+        yield
+    await asyncio.sleep(SETTLE_SECONDS)
+
+
+def _worker(
+    client: Client,
+    capacity: Capacity,
+    version: Version | None,
+    task_queue: str,
+    offered: list[Callable[..., Any]],
+    workflows: list[type],
+    a_second: float | None = None,
+) -> Worker:
+    """One queue's worker. The server gives out at most so many of its activities `a_second`."""
+    return Worker(
         client,
         task_queue=task_queue,
-        workflows=[SubscriptionWorkflow, ReconciliationWorkflow],
-        activities=[*activities(client, outside), *_reconciling(reconciliation)],
-        interceptors=[Heartbeats()],
+        workflows=workflows,
+        activities=offered,
+        interceptors=[Heartbeats(), Precedence(client)],
         max_heartbeat_throttle_interval=timedelta(seconds=BEAT_SECONDS),
         default_heartbeat_throttle_interval=timedelta(seconds=BEAT_SECONDS),
         workflow_runner=runner(),
-        max_cached_workflows=cached_workflows,
+        max_cached_workflows=capacity.cached_workflows,
+        max_concurrent_workflow_tasks=capacity.workflow_slots,
+        max_concurrent_workflow_task_polls=capacity.pollers,
+        max_concurrent_activities=capacity.activity_slots,
+        max_concurrent_activity_task_polls=capacity.pollers,
+        max_task_queue_activities_per_second=a_second,
         graceful_shutdown_timeout=SHUTDOWN,
         deployment_config=_pinned(version) if version else None,
     )
-    async with worker:
-        yield worker
-    await asyncio.sleep(SETTLE_SECONDS)
 
 
 def _reconciling(reconciliation: ReconciliationActivities | None) -> list[Callable[..., Any]]:

@@ -31,7 +31,7 @@ from embedded.postgres import create_database, postgres
 from embedded.temporal import temporal
 from engine.begin import NO_CONTACT, begin, handle_of
 from engine.connect import connect
-from engine.crew import crew, migrated
+from engine.crew import Capacity, crew, migrated
 from engine.here import ADDRESSES, Addresses, carry_policies, keep_addresses
 from engine.outside import chosen, events_of, reached
 from engine.reconciliation import reconciler
@@ -104,7 +104,7 @@ async def show(*, once: bool) -> None:
                 client,
                 outside,
                 said.task_queue,
-                cached_workflows=said.cached_workflows,
+                Capacity.of(said),
                 reconciliation=reconciliation,
             )
         )

@@ -18,7 +18,7 @@ from adapters.postgres.roles import login
 from embedded.postgres import postgres
 from embedded.temporal import temporal
 from engine.connect import PLAIN, connect
-from engine.crew import crew, migrated
+from engine.crew import Capacity, crew, migrated
 from engine.outside import events_of, reached
 from settings import Encryption, Settings
 from workflows.attributes import REGISTERED
@@ -73,5 +73,5 @@ async def stage(
             settings, stand_ins = await stack.enter_async_context(standing_in(settings))
         at_work = await stack.enter_async_context(connected(await login(dsn_, "stage_worker", "worker")))
         outside = await stack.enter_async_context(reached(settings, at_work))
-        await stack.enter_async_context(crew(client, outside, TASK_QUEUE, cached_workflows=cached_workflows))
+        await stack.enter_async_context(crew(client, outside, TASK_QUEUE, Capacity(cached_workflows)))
         yield Stage(client, pool, Books(pool, events_of(settings)), server.address, dsn_, stand_ins)

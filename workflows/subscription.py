@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.workflow import ContinueAsNewVersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
-    # Tables and handlers: they hold no state, and a sandbox of its own for each would cost every cached workflow.
+    # They hold no state but in their instances, and a copy of its own for each would cost every cached workflow.
     import workflows.perform as perform
     from domain import effects, messages, moving, support
     from domain.agenda import Item, agenda, due_on_text, next_item
@@ -51,10 +51,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.subscription import Subscription
     from domain.timeline import local_text
     from workflows.attributes import attributes
+    from workflows.couriers import Couriers
     from workflows.doors import taken, with_doors
     from workflows.fullness import Fullness, can_travel
-
-from workflows.couriers import Couriers
 
 ENTRIES_KEPT = 40  # of this period, for the `timeline` query; the whole is in the audit trail
 DELIVERY_PATIENCE = timedelta(minutes=10)  # how long continue-as-new waits for parties; then the next run goes on
@@ -78,6 +77,7 @@ class SubscriptionWorkflow:
         self.recent: list[Entry] = []
         self.couriers = Couriers(self.state.id, self.state.timezone, clock=self._now, changed=self._show_page)
         self.busy = True
+        self.priority = perform.ROUTINE
         self.billed = False
         self.held = workflow.info().is_target_worker_deployment_version_changed()
         self.leaving = False
@@ -112,6 +112,8 @@ class SubscriptionWorkflow:
         while True:
             if self.inbox and self._must_leave():
                 return next_item(self.state, self.policy)
+            if self.moves or self.inbox:
+                self.priority = perform.WAITED_FOR  # and so is all that follows from it, until there is rest again
             if self.moves:
                 await self._move(*self.moves.pop(0))
                 continue
@@ -125,6 +127,7 @@ class SubscriptionWorkflow:
             upcoming = next_item(self.state, self.policy)
             if upcoming is None or not self._overdue():
                 self.busy = False
+                self.priority = perform.ROUTINE
                 self._show()
                 return upcoming
             bills = upcoming.kind == "invoice"
@@ -138,7 +141,9 @@ class SubscriptionWorkflow:
             decision = moving.move(self.state, to, said, self._now())
             self.state, self.policy = decision.subscription, to
             waiting, self.unwritten = [*self.unwritten, *decision.effects], []
-            carried = await perform.carry_out(self._batch(waiting), f"move to {to.name} version {to.version}")
+            carried = await perform.carry_out(
+                self._batch(waiting), f"move to {to.name} version {to.version}", self.priority
+            )
             self.couriers.send(carried.undelivered)
             happened = [e for e in decision.effects if isinstance(e, Entry)]
             self.recent = (self.recent + happened)[-ENTRIES_KEPT:]
@@ -165,7 +170,7 @@ class SubscriptionWorkflow:
         if waiting and more_follows and self._overdue():
             self.unwritten = waiting
         elif waiting:
-            carried = await perform.carry_out(self._batch(waiting), f"record: {summary}")
+            carried = await perform.carry_out(self._batch(waiting), f"record: {summary}", self.priority)
             self.couriers.send(carried.undelivered)
         self.recent = (self.recent + told)[-ENTRIES_KEPT:]
         return told
@@ -181,20 +186,24 @@ class SubscriptionWorkflow:
         match question:
             case effects.LookUpCharge():
                 request = LookUpRequest(id_, zone, batch, question)
-                outcome = await perform.look_up_charge(request, f"look up charge {question.charge_key}")
+                outcome = await perform.look_up_charge(request, f"look up charge {question.charge_key}", self.priority)
                 self.couriers.send(outcome.undelivered)
                 event = ChargeLookedUp(outcome.outcome, outcome.reason, self._now())
             case effects.ReadFacts():
-                facts = await perform.read_facts(FactsRequest(id_, batch, question), f"before {summary}: usage, money")
+                facts = await perform.read_facts(
+                    FactsRequest(id_, batch, question), f"before {summary}: usage, money", self.priority
+                )
                 self.couriers.send(facts.undelivered)
                 event = FactsRead(facts.used, facts.evidence, self._now())
             case effects.LookUpPayment(reference):
                 found = await perform.look_up_payment(
-                    PaymentRequest(id_, batch, reference), f"look up payment {reference}"
+                    PaymentRequest(id_, batch, reference), f"look up payment {reference}", self.priority
                 )
                 event = PaymentLookedUp(found, self._now())
             case effects.LookUpMessage(digests):
-                known = await perform.look_up_message(MessageRequest(id_, batch, digests), "seen before?")
+                known = await perform.look_up_message(
+                    MessageRequest(id_, batch, digests), "seen before?", self.priority
+                )
                 event = MessageLookedUp(known, self._now())
         return decide(self.state, event, self.policy)
 
@@ -210,6 +219,7 @@ class SubscriptionWorkflow:
         outcome = await perform.charge(
             ChargeRequest(self.state.id, self.state.timezone, batch, question, if_approved),
             f"charge {question.invoice}, {question.role}: {amount}",
+            self.priority,
         )
         self.couriers.send(outcome.undelivered)
         if outcome.outcome != "approved":

@@ -23,7 +23,7 @@ from adapters.postgres.pool import connected
 from embedded import temporal as temporal_server
 from embedded.postgres import postgres
 from engine.connect import connect
-from engine.crew import Version, crew, migrated
+from engine.crew import NOTHING_KEPT, Version, crew, migrated
 from engine.outside import Outside, reached
 from engine.stage import TASK_QUEUE, Stage
 from settings import Settings
@@ -93,7 +93,7 @@ class Fleet:
     async def here(self, build: str) -> AsyncIterator[None]:
         """A worker of this release while the block runs, every task replayed from its history; "" for unversioned."""
         version = Version(DEPLOYMENT, build) if build else None
-        async with crew(self.stage.client, self.outside, TASK_QUEUE, cached_workflows=0, version=version):
+        async with crew(self.stage.client, self.outside, TASK_QUEUE, NOTHING_KEPT, version=version):
             yield
 
     @asynccontextmanager
