@@ -1,20 +1,27 @@
-"""Reading: the list, one subscription, its past, its future, and whether the books agree."""
+"""Reading: lists, what is past due, one subscription, its past, its future, and whether the books agree."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from adapters.postgres.ageing import Aged
+from adapters.postgres.books import Books
+from adapters.postgres.lists import PAGE_LIMIT
 from adapters.postgres.outside import Task
 from commands.desk import AsJson, Id, MaybeId, fail, known, print_json, print_told, with_desk
 from domain.effects import View
 from domain.money import decimal_text
+from domain.periods import parse_date
 from domain.policy import Standing
+from domain.quoting import quoted
 from domain.run import Told
 from domain.subscription import Invoice
 from domain.timeline import as_data, as_lines, as_list, local_text
@@ -23,6 +30,10 @@ from engine.leaving import leave
 
 app = typer.Typer()
 
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+Page = Callable[[Books, View | None, int], Awaitable[list[View]]]
+"""Reads so many rows of a list from behind a view, or from its beginning."""
+
 
 @app.command()
 def find(
@@ -30,28 +41,70 @@ def find(
     customer: Annotated[str | None, typer.Option(help="Only this customer's id.")] = None,
     client_number: Annotated[str | None, typer.Option(help="Only this client number.")] = None,
     attention: Annotated[bool, typer.Option(help="Only those that support should look at.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    after: Annotated[str, typer.Option(help="Go on behind this id.")] = "",
+    limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List subscriptions."""
+    """List subscriptions, in the order of their ids."""
     standings: list[Standing] = [s for s in _STANDINGS if s in (standing or [])]
     if standing and len(standings) != len(set(standing)):
         fail(f"--standing {standing}: expected among {', '.join(_STANDINGS)}", 2)
 
-    async def run(at: Desk) -> list[View]:
-        return await at.books.find(
+    async def page(books: Books, last: View | None, rows: int) -> list[View]:
+        return await books.find(
             standings=standings,
             customer_id=customer,
             client_number=client_number,
             attention="" if attention else None,
-            limit=limit,
+            after=last.subscription_id if last else after,
+            limit=rows,
         )
 
-    views = with_desk(run)
+    _print_pages(page, limit, as_json=as_json)
+
+
+@app.command()
+def deadlines(
+    since: Annotated[str | None, typer.Option(help="Those from this instant on, such as 2026-03-18T00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option(help="Those before this instant.")] = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List subscriptions by their next deadline, soonest first."""
+    first, end = _instant("--since", since), _instant("--until", until)
+
+    async def page(books: Books, last: View | None, rows: int) -> list[View]:
+        behind = (last.next_at, last.subscription_id) if last and last.next_at else None
+        return await books.by_deadline(since=first, until=end, after=behind, limit=rows)
+
+    _print_pages(page, limit, as_json=as_json)
+
+
+@app.command()
+def ageing(
+    on: Annotated[str | None, typer.Option(help="Ages on this local date; today without it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is past due now, by currency and by days since it was due."""
+    try:
+        day = parse_date(on) if on is not None else datetime.now(UTC).date()
+    except ValueError as error:
+        fail(f"--on {error}", 2)
+
+    async def run(at: Desk) -> list[Aged]:
+        return await at.books.ageing(day)
+
+    aged = with_desk(run)
     if as_json:
-        print_json([_view(view) for view in views])
+        print_json([asdict(one) | {"amount": decimal_text(one.minor, one.currency)} for one in aged])
         return
-    print("\n".join(as_list(views)))
+    print(f"{'days since due':<16}{'past due':>20}  invoices")
+    for one in aged:
+        print(f"{one.days:<16}{decimal_text(one.minor, one.currency):>16} {one.currency}  {one.invoices:>8}")
+    for currency in sorted({one.currency for one in aged}):
+        of = [one for one in aged if one.currency == currency]
+        total = decimal_text(sum(one.minor for one in of), currency)
+        print(f"{'all':<16}{total:>16} {currency}  {sum(one.invoices for one in of):>8}")
 
 
 @app.command()
@@ -151,6 +204,40 @@ def audit(
 _STANDINGS: tuple[Standing, ...] = (
     "active", "past_due", "locked", "account_locked", "awaiting_review", "cancelled", "in_collections", "ended",
 )  # fmt: skip
+
+
+def _print_pages(page: Page, limit: int, *, as_json: bool) -> None:
+    """Print a list of at most `limit` rows, read page by page."""
+
+    async def run(at: Desk) -> list[View]:
+        views: list[View] = []
+        while len(views) < limit:
+            rows = min(limit - len(views), PAGE_LIMIT)
+            more = await page(at.books, views[-1] if views else None, rows)
+            views += more
+            if len(more) < rows:
+                break
+        return views
+
+    views = with_desk(run)
+    if as_json:
+        print_json([_view(view) for view in views])
+        return
+    print("\n".join(as_list(views)))
+
+
+def _instant(option: str, said: str | None) -> datetime | None:
+    """The instant that an option says; exit status 2 where it says none."""
+    if said is None:
+        return None
+    try:
+        at = datetime.fromisoformat(said)
+        instant = at.astimezone(UTC) if at.tzinfo else None
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None:
+        fail(f"{option} {quoted(said)}: expected an instant with its offset, such as 2026-03-18T00:00+01:00", 2)
+    return instant
 
 
 def _view(view: View) -> dict[str, Any]:

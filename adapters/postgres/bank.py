@@ -143,6 +143,8 @@ class BankBooks:
         async with self._pool.acquire() as connection:
             row = await connection.fetchrow(
                 "select subscription_id, minor from payment where reference = $1 and channel = 'bank_transfer'"
+                " and subscription_id in (select entry.subscription_id from posting join ledger_entry entry"
+                " on entry.key = entry_key where posting.payment = $1)"  # whose index finds it among millions
                 " order by recorded_at limit 1",
                 reference,
             )

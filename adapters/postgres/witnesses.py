@@ -73,6 +73,8 @@ class Witness(HandedOver):
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(
                 "select reference from payment where reference = any ($1::text[])"
+                " and subscription_id in (select entry.subscription_id from posting join ledger_entry entry"
+                " on entry.key = entry_key where posting.payment = any ($1::text[]))"  # found by the index of postings
                 " union select reference from unapplied where reference = any ($1::text[])",
                 list(references),
             )

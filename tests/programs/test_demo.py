@@ -156,6 +156,20 @@ def test_nothing_is_stuck_and_no_letter_is_dead(shown: Path) -> None:
     assert "Traceback" not in nothing.err
 
 
+def test_lists_and_ageing_say_the_same_of_everybody(shown: Path) -> None:
+    found = program(shown, "cli.py", "find", "--json", "--limit", "1000").json()
+    upcoming = program(shown, "cli.py", "deadlines", "--json").json()
+    assert sorted(one["subscription_id"] for one in upcoming) == [
+        one["subscription_id"] for one in found if one["next_at"]
+    ]
+    past_due = program(shown, "cli.py", "ageing", "--json").json()
+    assert {one["currency"] for one in past_due} == {one["currency"] for one in found if one["balance_minor"]}
+    assert sum(one["minor"] for one in past_due) == sum(one["balance_minor"] for one in found) > 0
+    printed = program(shown, "cli.py", "ageing").out.splitlines()
+    assert printed[0].split() == ["days", "since", "due", "past", "due", "invoices"]
+    assert len(printed) == 1 + len(past_due) + len({one["currency"] for one in past_due})
+
+
 def test_without_servers_the_hands_say_what_to_do(tmp_path: Path) -> None:
     found = program(tmp_path, "cli.py", "find")
     assert (found.status, found.out) == (1, "")
