@@ -7,6 +7,7 @@
 #   make simulate random worlds under audit (SEED=... RUNS=...); a seed is drawn and printed where none is given
 #   make faults   real servers and workers, and what breaks (SEED=... SUBSCRIPTIONS=...): lost or doubled: nothing
 #   make messages 10,000 messages (SEED=... MESSAGES=...) to runs that end under them: lost, doubled, wrongly answered: 0
+#   make bench    what it costs, beside what the bare engine costs (FULL=1: with larger counts): docs/performance.md
 #   make defects  plant defects into a copy, one at a time; each must be found (NAME=... plants one)
 #   make setup    only the virtual environment (PYTHON=python3.12 chooses another Python)
 #   make audit    the pinned packages against published vulnerabilities, where those can be asked for
@@ -17,7 +18,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup run faults messages defects simulate test check format histories audit pins clean
+.PHONY: help setup run bench faults messages defects simulate test check format histories audit pins clean
 
 PYTHON ?= python3
 PIP_TOOLS := pip-tools==7.6.2
@@ -26,6 +27,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/requirements.stamp
 PINS := .pins
+PINNED := requirements requirements-dev bench/requirements bench/race/requirements
 WORKERS ?= 2
 
 # The sandbox imports workflow code anew for every workflow: without a cache of its bytecode, each compiles it again.
@@ -71,6 +73,10 @@ faults: setup
 messages: setup
 	@$(BIN)/python -m proof.messages $(if $(SEED),--seed $(SEED)) $(if $(MESSAGES),--messages $(MESSAGES))
 
+bench: setup
+	@$(BIN)/python -m pip install $(QUIET_PIP) --only-binary :all: --require-hashes -r bench/requirements.txt
+	@$(BIN)/python -m bench $(if $(FULL),--full)
+
 defects: setup
 	@$(BIN)/python -m proof.defects $(NAME)
 
@@ -101,13 +107,13 @@ audit: setup
 pins:
 	@test -x $(PINS)/bin/pip-compile || { $(PYTHON) -m venv $(PINS) && \
 	  $(PINS)/bin/python -m pip install $(QUIET_PIP) $(PIP_TOOLS); }
-	@for name in requirements requirements-dev; do \
+	@for name in $(PINNED); do \
 	  CUSTOM_COMPILE_COMMAND='make pins' $(PINS)/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --upgrade \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	    --output-file $$name.txt $$name.in || exit 1; \
 	done
-	@! grep -nE '^[^#]*(://|file:)|^--' requirements.txt requirements-dev.txt
+	@! grep -nE '^[^#]*(://|file:)|^--' $(PINNED:=.txt)
 
 clean:
-	rm -rf $(VENV) $(PINS) .perennial .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PINS) .bench .perennial .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,10 @@ class Attempt(Protocol):
     def state(self) -> Literal["new", "started", "approved", "declined", "unknown"]: ...
     @property
     def reason(self) -> str | None: ...
+    @property
+    def may_tell(self) -> bool:
+        """Whether anything may wait to be told; False only where somebody has looked."""
+        ...
 
 
 class AttemptBook(Protocol):
@@ -82,7 +86,7 @@ class PaymentActivities:
         elif state == "started":
             state, reason = await self._find_or_ask(request)
         stands = await self._books.complete_attempt(charge.charge_key, state, reason, request.if_approved)
-        left = await self._deliveries.deliver(subscription_id)
+        left = await self._deliveries.deliver(subscription_id) if stands.may_tell else {}
         match stands.state:
             case "approved" | "declined" | "unknown" as outcome:
                 return ChargeOutcome(outcome, stands.reason, tuple(left))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.postgres import outbox, unapplied
 from adapters.postgres.pool import Connection
+from adapters.postgres.statement import Statement
 from adapters.postgres.stored import digest_of, invoice_body
 from domain.effects import (
     Batch,
@@ -36,7 +38,7 @@ class BatchConflict(RuntimeError):
 
 
 @dataclass(slots=True)
-class _Sorted:
+class SortedRows:
     """The effects of one batch by table. Of an invoice kept twice only the last state counts."""
 
     entries: list[Entry] = field(default_factory=list)
@@ -49,6 +51,11 @@ class _Sorted:
     withdrawn: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Mail templates to withdraw, each with the keys of this batch's own mails before the withdrawal."""
 
+    @property
+    def needs_more(self) -> bool:
+        """Whether one statement is not enough for them."""
+        return bool(self.unapplied) or any(isinstance(t, PlaceWithAgency | RecallFromAgency) for t in self.tidings)
+
     def withdraw(self, templates: tuple[str, ...]) -> None:
         for template in templates:
             own = {t.key for t in self.tidings if isinstance(t, SendMail) and t.template == template}
@@ -56,67 +63,103 @@ class _Sorted:
 
 
 async def write(connection: Connection, batch: Batch, events: AbstractSet[str] = frozenset()) -> bool:
-    """Write a batch inside the caller's transaction. False where its key is known and nothing was left to do.
+    """Write a batch, in the caller's transaction or in one of its own. False where its key is known: nothing was left
+    to do.
 
     `events` names the kinds of entries that the platform hears of, each in its place among the commands.
 
     Raises BatchConflict where the key is known with another content, and asyncpg.PostgresError where the database
     refuses a row: an entry that does not balance, a payment reference that is known. All of the batch or nothing.
     """
-    subscription_id, digest = batch.view.subscription_id, digest_of(batch)
-    if not await connection.fetchval(_BATCH, batch.key, subscription_id, digest):
-        known = await connection.fetchval("select digest from batch where key = $1", batch.key)
-        if known != digest:
-            raise BatchConflict(
-                f"subscription {subscription_id}: batch {batch.key} was written with another content before (digest "
-                f"{known[:12]}, now {digest[:12]}). Nothing was written and no money moved. The workflow was reset "
-                "past a decision that the books hold, or decide() is not deterministic: compare its history with the "
-                "timeline."
-            )
-        return False
-    rows = _sorted(batch, events)
-    await _project(connection, batch.view)
+    rows, statement = sorted_rows(batch, events), Statement()
+    record(statement, batch, rows)
+    if rows.needs_more:
+        async with connection.transaction():
+            written = bool(await connection.fetchval(statement.asking(_WRITTEN), *statement.arguments))
+            if written:
+                await _write_more(connection, batch.view, rows)
+    else:
+        written = bool(await connection.fetchval(statement.asking(_WRITTEN), *statement.arguments))
+    if not written:
+        await _refuse_other_content(connection, batch)
+    return written
+
+
+async def _refuse_other_content(connection: Connection, batch: Batch) -> None:
+    known, digest = await connection.fetchval("select digest from batch where key = $1", batch.key), digest_of(batch)
+    if known != digest:
+        raise BatchConflict(
+            f"subscription {batch.view.subscription_id}: batch {batch.key} was written with another content before "
+            f"(digest {known[:12]}, now {digest[:12]}). Nothing was written and no money moved. The workflow was reset "
+            "past a decision that the books hold, or decide() is not deterministic: compare its history with the "
+            "timeline."
+        )
+
+
+def record(statement: Statement, batch: Batch, rows: SortedRows, after: str | None = None) -> None:
+    """Add what writes a batch to a statement; its part `recorded` returns a row where the key was not known.
+
+    With `after`, the name of an earlier part, it is written only where that one returned a row; a key that is known is
+    an error then, and undoes the whole statement.
+    """
+    id_ = batch.view.subscription_id
+    said = (batch.key, id_, digest_of(batch))
+    if after is None:
+        statement.add("recorded", _BATCH, *said)
+    else:
+        statement.add("recorded", _BATCH_AFTER.replace("{after}", after), *said)
+    _project(statement, batch.view)
     if rows.ledger:
-        await write_ledger(connection, rows.ledger, subscription_id, batch.view.currency)
+        _write_ledger(statement, rows.ledger, id_, batch.view.currency, "recorded")
     if rows.invoices:
-        await _write_invoices(connection, list(rows.invoices.values()), subscription_id)
+        _write_invoices(statement, list(rows.invoices.values()), id_)
     if rows.payments:
-        await connection.executemany(
-            "insert into payment (subscription_id, reference, minor, channel, at) values ($1, $2, $3, $4, $5)",
-            [(subscription_id, p.reference, p.minor, p.channel, p.at) for p in rows.payments],
-        )
+        columns = zip(*((p.reference, p.minor, p.channel, p.at) for p in rows.payments), strict=True)
+        statement.add("paid", _PAYMENTS, id_, *map(list, columns))
     if rows.entries:
-        await connection.executemany(
-            "insert into timeline (subscription_id, number, at, what, fields, by, because)"
-            " values ($1, $2, $3, $4, $5, $6, $7)",
-            [(subscription_id, e.number, e.at, e.what, e.fields, e.by, e.because) for e in rows.entries],
-        )
+        lines = ((e.number, e.at, e.what, e.fields, e.by, e.because) for e in rows.entries)
+        statement.add("told", _TIMELINE, id_, *map(list, zip(*lines, strict=True)))
     if rows.messages:
-        await connection.executemany(
-            "insert into message (subscription_id, digest, signal, at) values ($1, $2, $3, $4) on conflict do nothing",
-            [(subscription_id, m.digest, m.signal, m.at) for m in rows.messages],
-        )
+        columns_ = zip(*((m.digest, m.signal, m.at) for m in rows.messages), strict=True)
+        statement.add("heard", _MESSAGES, id_, *map(list, columns_))
+    outbox.put(statement, rows.tidings, rows.withdrawn, id_)
+
+
+async def _write_more(connection: Connection, view: View, rows: SortedRows) -> None:
+    """What does not fit into one statement, because it looks at what that has written; rare."""
     for money in rows.unapplied:
-        await unapplied.keep_after_end(connection, money, batch.view)
-    if rows.withdrawn or rows.tidings:
-        await outbox.put(connection, rows.tidings, rows.withdrawn, subscription_id)
-    return True
+        await unapplied.keep_after_end(connection, money, view)
+    await outbox.hand_over(connection, rows.tidings, view.subscription_id)
 
 
 async def write_ledger(
     connection: Connection, entries: list[LedgerEntry], subscription_id: str | None, currency: str
 ) -> None:
     """Write ledger entries with their postings, in this order; the database checks their balance at the commit."""
+    statement = Statement()
+    statement.add("begun", "select true")
+    _write_ledger(statement, entries, subscription_id, currency, "begun")
+    await connection.execute(statement.asking("select true"), *statement.arguments)
+
+
+def _write_ledger(
+    statement: Statement, entries: list[LedgerEntry], subscription_id: str | None, currency: str, after: str
+) -> None:
     lines = [(e.key, line, p) for e in entries for line, p in enumerate(e.postings, start=1)]
-    await connection.execute(
-        _LEDGER,
+    statement.add(
+        "entered",
+        _LEDGER.replace("{after}", after),
         subscription_id,
-        currency,
         [e.key for e in entries],
         [e.at for e in entries],
         [e.what for e in entries],
         [e.by for e in entries],
         [e.because for e in entries],
+    )
+    statement.add(
+        "posted",
+        _POSTINGS.replace("{after}", after),
+        currency,
         [key for key, _, _ in lines],
         [line for _, line, _ in lines],
         [p.account for _, _, p in lines],
@@ -134,8 +177,9 @@ def status_of(invoice: Invoice) -> str:
     return "written_off" if invoice.written_off_minor else "paid"
 
 
-def _sorted(batch: Batch, events: AbstractSet[str]) -> _Sorted:
-    rows = _Sorted()
+def sorted_rows(batch: Batch, events: AbstractSet[str]) -> SortedRows:
+    """The effects of a batch by table."""
+    rows = SortedRows()
     for effect in batch.effects:
         match effect:
             case Entry():
@@ -171,8 +215,9 @@ def _told(entry: Entry, subscription_id: str) -> TellPlatform:
     return TellPlatform(key, entry.what, entry.fields, entry.at, entry.by, entry.because)
 
 
-async def _project(connection: Connection, view: View) -> None:
-    await connection.execute(
+def _project(statement: Statement, view: View) -> None:
+    statement.add(
+        "projected",
         _PROJECTION,
         view.subscription_id,
         view.customer_id,
@@ -194,32 +239,28 @@ async def _project(connection: Connection, view: View) -> None:
     )
 
 
-async def _write_invoices(connection: Connection, invoices: list[Invoice], subscription_id: str) -> None:
-    rows: list[tuple[str, str, int, str, int, int, datetime, bool, object]] = [
-        (
-            i.number,
-            subscription_id,
-            i.ordinal,
-            status_of(i),
-            i.amount_minor,
-            i.open_minor,
-            i.due_at,
-            i.missed,
-            invoice_body(i),
-        )
+def _write_invoices(statement: Statement, invoices: list[Invoice], subscription_id: str) -> None:
+    lines: Iterable[tuple[str, int, str, int, int, datetime, bool, object]] = (
+        (i.number, i.ordinal, status_of(i), i.amount_minor, i.open_minor, i.due_at, i.missed, invoice_body(i))
         for i in invoices
-    ]
-    await connection.executemany(_INVOICE, rows)
+    )
+    statement.add("invoiced", _INVOICES, subscription_id, *map(list, zip(*lines, strict=True)))
 
+
+_WRITTEN = "select exists (select from recorded)"
 
 _BATCH = """
-insert into batch (key, subscription_id, digest) values ($1, $2, $3) on conflict do nothing returning true
+insert into batch (key, subscription_id, digest) values ({0}, {1}, {2}) on conflict do nothing returning true
 """
+
+_BATCH_AFTER = "insert into batch (key, subscription_id, digest) select {0}, {1}, {2} from {after} returning true"
 
 _PROJECTION = """
 insert into subscription (id, customer_id, client_number, policy, policy_version, plan, currency, timezone, standing,
                           balance_minor, open_minor, credit_minor, placed_minor, next_at, next_what, attention, ended)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+select {0}, {1}, {2}, {3}, {4}::integer, {5}, {6}, {7}, {8}, {9}::bigint, {10}::bigint, {11}::bigint, {12}::bigint,
+       {13}::timestamptz, {14}, {15}::text[], {16}::boolean
+  from recorded
 on conflict (id) do update set
   (customer_id, client_number, policy, policy_version, plan, currency, timezone, standing, balance_minor, open_minor,
    credit_minor, placed_minor, next_at, next_what, attention, ended, updated_at) =
@@ -230,24 +271,49 @@ on conflict (id) do update set
 """
 
 _LEDGER = """
-with entry as (
-  insert into ledger_entry (key, subscription_id, at, what, by, because)
-  select key, $1, at, what, by, because
-    from unnest($3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
-         with ordinality as given (key, at, what, by, because, ordinal)
-   order by ordinal
-)
+insert into ledger_entry (key, subscription_id, at, what, by, because)
+select key, {0}, at, what, by, because
+  from {after}, unnest({1}::text[], {2}::timestamptz[], {3}::text[], {4}::text[], {5}::text[])
+       with ordinality as given (key, at, what, by, because, ordinal)
+ order by ordinal
+"""
+
+_POSTINGS = """
 insert into posting (entry_key, line, account, minor, currency, payment)
-select entry_key, line, account, minor, $2, payment
-  from unnest($8::text[], $9::integer[], $10::text[], $11::bigint[], $12::text[])
+select entry_key, line, account, minor, {0}, payment
+  from {after}, unnest({1}::text[], {2}::integer[], {3}::text[], {4}::bigint[], {5}::text[])
        as given (entry_key, line, account, minor, payment)
 """
 
-_INVOICE = """
+_INVOICES = """
 insert into invoice (number, subscription_id, ordinal, status, amount_minor, open_minor, due_at, missed, body)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+select number, {0}, ordinal, status, amount_minor, open_minor, due_at, missed, body
+  from recorded, unnest({1}::text[], {2}::integer[], {3}::text[], {4}::bigint[], {5}::bigint[], {6}::timestamptz[],
+                        {7}::boolean[], {8}::jsonb[])
+       as given (number, ordinal, status, amount_minor, open_minor, due_at, missed, body)
 on conflict (number) do update set
   (ordinal, status, amount_minor, open_minor, due_at, missed, body, updated_at) =
   (excluded.ordinal, excluded.status, excluded.amount_minor, excluded.open_minor, excluded.due_at, excluded.missed,
    excluded.body, now())
+"""
+
+_PAYMENTS = """
+insert into payment (subscription_id, reference, minor, channel, at)
+select {0}, reference, minor, channel, at
+  from recorded, unnest({1}::text[], {2}::bigint[], {3}::text[], {4}::timestamptz[])
+       as given (reference, minor, channel, at)
+"""
+
+_TIMELINE = """
+insert into timeline (subscription_id, number, at, what, fields, by, because)
+select {0}, number, at, what, fields, by, because
+  from recorded, unnest({1}::integer[], {2}::timestamptz[], {3}::text[], {4}::json[], {5}::text[], {6}::text[])
+       as given (number, at, what, fields, by, because)
+"""
+
+_MESSAGES = """
+insert into message (subscription_id, digest, signal, at)
+select {0}, digest, signal, at
+  from recorded, unnest({1}::text[], {2}::text[], {3}::timestamptz[]) as given (digest, signal, at)
+on conflict do nothing
 """

@@ -7,7 +7,8 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from typing import Literal
 
-from adapters.postgres import audit, batches, outbox, outside, payments, subscriptions, unapplied
+from adapters.postgres import ageing, audit, batches, lists, outbox, outside, payments, subscriptions, unapplied
+from adapters.postgres.ageing import Aged
 from adapters.postgres.audit import Difference
 from adapters.postgres.outside import SeenReport, Task, WaitingReport
 from adapters.postgres.payments import Attempt
@@ -39,7 +40,7 @@ class Books:
 
     async def write(self, batch: Batch) -> bool:
         """Write everything of a batch, or nothing. False where its key is known. Raises batches.BatchConflict."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire() as connection:
             return await batches.write(connection, batch, self._events)
 
     async def payment(self, subscription_id: str, reference: str) -> PaymentFacts | None:
@@ -69,9 +70,8 @@ class Books:
 
         Raises payments.AttemptConflict where the gateway must not be asked.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
-            anew = batch is None or await batches.write(connection, batch, self._events)
-            return await payments.begin_attempt(connection, charge, subscription_id, asked_anew=anew)
+        async with self._pool.acquire() as connection:
+            return await payments.begin_attempt(connection, charge, subscription_id, batch, self._events)
 
     async def complete_attempt(
         self,
@@ -81,7 +81,7 @@ class Books:
         if_approved: Batch | None = None,
     ) -> Attempt:
         """Write the gateway's answer and, with an approval, its batch. The first final answer stands; it is given."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire() as connection:
             return await payments.complete_attempt(connection, charge_key, state, reason, if_approved, self._events)
 
     async def note_absent(self, charge_key: str) -> None:
@@ -311,7 +311,7 @@ class Books:
     ) -> list[View]:
         """Subscriptions in the order of their ids, page by page. `attention` "" is any remark, else a part of one."""
         async with self._pool.acquire() as connection:
-            return await subscriptions.find(
+            return await lists.find(
                 connection,
                 standings=standings,
                 customer_id=customer_id,
@@ -320,6 +320,23 @@ class Books:
                 after=after,
                 limit=limit,
             )
+
+    async def by_deadline(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 50,
+    ) -> list[View]:
+        """Subscriptions by their next deadline, soonest first, page by page; `after` is deadline and id of the last."""
+        async with self._pool.acquire() as connection:
+            return await lists.by_deadline(connection, since=since, until=until, after=after, limit=limit)
+
+    async def ageing(self, on: date) -> list[Aged]:
+        """What is past due, by currency and by days since it was due, counted to the local date `on`."""
+        async with self._pool.acquire() as connection:
+            return await ageing.ageing(connection, on)
 
     async def invoices(self, subscription_id: str) -> list[Invoice]:
         """Every invoice as it was last kept, in order of issue."""

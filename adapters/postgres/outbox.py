@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from adapters.postgres.pool import Connection
+from adapters.postgres.statement import Statement
 from adapters.postgres.stored import party_of, tiding_body, tiding_of
 from domain.effects import CommandPlatform, PlaceWithAgency, RecallFromAgency, SendMail, TellPlatform, Tiding
 
@@ -17,39 +18,39 @@ PENDING_LIMIT = 500  # tidings read at once for one subscription; the rest comes
 ERROR_LIMIT = 500  # characters of an error that are kept
 
 
-async def put(
-    connection: Connection,
+def put(
+    statement: Statement,
     tidings: Sequence[Tiding],
     withdrawn: Mapping[str, AbstractSet[str]],
     subscription_id: str,
 ) -> None:
-    """Put tidings in, and withdraw what they and the batch make untrue, inside the caller's transaction.
+    """Add to a statement what puts tidings in, and withdraws what the batch in its part `recorded` makes untrue.
 
     `withdrawn` names the mail templates to withdraw, each with those of these tidings that it covers, too.
     """
     if withdrawn:
-        await connection.execute(_WITHDRAW_MAILS, subscription_id, list(withdrawn))
-    covered = {key for keys in withdrawn.values() for key in keys}
+        statement.add("unsaid", _WITHDRAW_MAILS, subscription_id, list(withdrawn))
     if not tidings:
         return
-    await connection.executemany(
-        "insert into outbox (key, subscription_id, party, kind, body, at, because, state, not_before)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        [
-            (
-                t.key,
-                subscription_id,
-                party_of(t),
-                t.kind,
-                tiding_body(t),
-                t.at,
-                t.because if isinstance(t, CommandPlatform | TellPlatform | RecallFromAgency) else "",
-                "withdrawn" if t.key in covered else "pending",
-                t.not_before if isinstance(t, SendMail) else None,
-            )
-            for t in tidings
-        ],
+    covered = {key for keys in withdrawn.values() for key in keys}
+    lines = (
+        (
+            t.key,
+            party_of(t),
+            t.kind,
+            tiding_body(t),
+            t.at,
+            t.because if isinstance(t, CommandPlatform | TellPlatform | RecallFromAgency) else "",
+            "withdrawn" if t.key in covered else "pending",
+            t.not_before if isinstance(t, SendMail) else None,
+        )
+        for t in tidings
     )
+    statement.add("put", _PUT, subscription_id, *map(list, zip(*lines, strict=True)))
+
+
+async def hand_over(connection: Connection, tidings: Sequence[Tiding], subscription_id: str) -> None:
+    """Keep what an agency is to be given and to give back, inside the caller's transaction, which has put it in."""
     handed_over = [
         *(
             (t.key, i.number, i.placed_minor, t.at, "")
@@ -137,8 +138,17 @@ async def _withdraw_settled_placement(connection: Connection, subscription_id: s
 
 
 _WITHDRAW_MAILS = """
-update outbox set state = 'withdrawn'
- where subscription_id = $1 and party = 'mail' and state = 'pending' and body ->> 'template' = any ($2::text[])
+update outbox set state = 'withdrawn' from recorded
+ where subscription_id = {0} and party = 'mail' and state = 'pending' and body ->> 'template' = any ({1}::text[])
+"""
+
+_PUT = """
+insert into outbox (key, subscription_id, party, kind, body, at, because, state, not_before)
+select key, {0}, party, kind, body, at, because, state, not_before
+  from recorded, unnest({1}::text[], {2}::text[], {3}::text[], {4}::jsonb[], {5}::timestamptz[], {6}::text[],
+                        {7}::text[], {8}::timestamptz[])
+       with ordinality as given (key, party, kind, body, at, because, state, not_before, ordinal)
+ order by ordinal
 """
 
 _WITHDRAW_PLACEMENT = """

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
+
+import asyncpg
 
 from adapters.postgres import batches
 from adapters.postgres.pool import Connection
+from adapters.postgres.statement import Statement
 from adapters.postgres.stored import invoice_of
 from domain.effects import Batch, Charge
 from domain.events import Allocated, PaymentFacts
@@ -25,6 +29,8 @@ class Attempt:
 
     state: AttemptState
     reason: str | None = None
+    may_tell: bool = field(default=True, compare=False)
+    """Whether anything may wait in the outbox of its subscription; True where nobody has looked."""
 
 
 class AttemptConflict(RuntimeError):
@@ -53,15 +59,45 @@ async def payment(connection: Connection, subscription_id: str, reference: str) 
     )
 
 
-async def begin_attempt(connection: Connection, charge: Charge, subscription_id: str, *, asked_anew: bool) -> Attempt:
-    """Write down that a gateway is about to be asked; gives what was known of the charge before.
+async def begin_attempt(
+    connection: Connection, charge: Charge, subscription_id: str, batch: Batch | None, events: AbstractSet[str]
+) -> Attempt:
+    """Write a batch and that a gateway is about to be asked, together; gives what was known of the charge before.
 
-    `asked_anew` says that the domain asks (again) on purpose, and this is no repetition of an earlier call: an unknown
-    outcome is then `started` once more, else it stays the answer that was given.
+    An unknown outcome is `started` once more where the domain asks (again) on purpose: without a batch, or with one
+    that is new. Else this is the repetition of an earlier call, and it stays the answer that was given.
 
     Raises AttemptConflict where the key is known with another amount, currency or invoice, and where another charge of
     the same invoice is unresolved. The gateway must not be asked then.
     """
+    with suppress(asyncpg.UniqueViolationError):  # its batch is known; whether it may be is looked at below
+        if await _begun_at_once(connection, charge, subscription_id, batch, events):
+            return Attempt("new")
+    async with connection.transaction():
+        asked_anew = batch is None or await batches.write(connection, batch, events)
+        return await _begin_attempt(connection, charge, subscription_id, asked_anew=asked_anew)
+
+
+async def _begun_at_once(
+    connection: Connection, charge: Charge, subscription_id: str, batch: Batch | None, events: AbstractSet[str]
+) -> bool:
+    """Begin a charge that is new, by one statement. False where anything is in its way; nothing was written then.
+
+    Raises asyncpg.UniqueViolationError where the batch is known, or says what the database refuses.
+    """
+    rows = batches.sorted_rows(batch, events) if batch else None
+    if rows and rows.needs_more:
+        return False
+    statement = Statement()
+    said = (charge.charge_key, subscription_id, charge.invoice, charge.role, charge.method, charge.minor)
+    statement.add("begun", _BEGIN, *said, charge.currency)
+    if batch and rows:
+        batches.record(statement, batch, rows, after="begun")
+    return bool(await connection.fetchval(statement.asking("select exists (select from begun)"), *statement.arguments))
+
+
+async def _begin_attempt(connection: Connection, charge: Charge, subscription_id: str, *, asked_anew: bool) -> Attempt:
+    """The same step by step, inside the caller's transaction."""
     if await _inserted(connection, charge, subscription_id):
         return Attempt("new")
     row = await connection.fetchrow("select * from attempt where charge_key = $1 for update", charge.charge_key)
@@ -140,6 +176,42 @@ async def complete_attempt(
     `if_approved` is written with an approval, unless somebody has called the charge unknown in the meantime: the
     subscription has gone on from there, and will hear of the approval when it looks the charge up.
     """
+    rows = batches.sorted_rows(if_approved, events) if if_approved and state == "approved" else None
+    if not (rows and rows.needs_more):
+        with suppress(asyncpg.UniqueViolationError):  # its batch is known; whether it may be is looked at below
+            found = await _completed_at_once(connection, charge_key, state, reason, if_approved, rows)
+            if found is not None:
+                return found
+    async with connection.transaction():
+        return await _complete_attempt(connection, charge_key, state, reason, if_approved, events)
+
+
+async def _completed_at_once(
+    connection: Connection,
+    charge_key: str,
+    state: Literal["approved", "declined", "unknown"],
+    reason: str | None,
+    if_approved: Batch | None,
+    rows: batches.SortedRows | None,
+) -> Attempt | None:
+    """Complete a charge that was begun, by one statement. None where it has another state; nothing was written then."""
+    statement = Statement()
+    statement.add("completed", _COMPLETE, charge_key, state, reason)
+    if if_approved and rows:
+        batches.record(statement, if_approved, rows, after="completed")
+    done, waiting = await connection.fetchrow(statement.asking(_DONE), *statement.arguments) or (False, True)
+    return Attempt(state, reason, waiting or bool(rows and rows.tidings)) if done else None
+
+
+async def _complete_attempt(
+    connection: Connection,
+    charge_key: str,
+    state: Literal["approved", "declined", "unknown"],
+    reason: str | None,
+    if_approved: Batch | None,
+    events: AbstractSet[str],
+) -> Attempt:
+    """The same step by step, inside the caller's transaction."""
     row = await connection.fetchrow("select state, reason from attempt where charge_key = $1 for update", charge_key)
     if row is None:
         raise LookupError(f"charge {charge_key}: no attempt was begun under that key; nothing was changed")
@@ -163,6 +235,21 @@ async def attempt(connection: Connection, charge_key: str) -> Attempt | None:
     row = await connection.fetchrow("select state, reason from attempt where charge_key = $1", charge_key)
     return Attempt(row["state"], row["reason"]) if row else None
 
+
+_BEGIN = """
+insert into attempt (charge_key, subscription_id, invoice, role, method, minor, currency, state)
+values ({0}, {1}, {2}, {3}, {4}, {5}, {6}, 'started') on conflict do nothing returning true
+"""
+
+_COMPLETE = """
+update attempt set state = {1}, reason = {2}, completed_at = now() where charge_key = {0} and state = 'started'
+returning subscription_id
+"""
+
+_DONE = """
+select true, exists (select from outbox where outbox.subscription_id = completed.subscription_id and state = 'pending')
+  from completed
+"""
 
 _PAYMENT = """
 select payment.minor, payment.channel,

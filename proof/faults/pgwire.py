@@ -1,7 +1,8 @@
 """What a client says to PostgreSQL, read on its way: which transaction it is about to commit.
 
 Only as much of the protocol (version 3) as asyncpg speaks: `Query` for BEGIN, COMMIT and ROLLBACK, `Parse` and `Bind`
-for everything else. Frames are a byte of kind, four bytes of length that count themselves, and a body.
+for everything else. A statement outside a transaction commits by itself. Frames are a byte of kind, four bytes of
+length that count themselves, and a body.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ Kind = Literal["begin", "complete", "batch", "other"]
 
 STARTUP_BYTES = 4  # the first message of a connection has no byte of kind
 HEAD_BYTES = 5
-BEGUN, COMPLETED, RECORDED = "insert into attempt", "update attempt set state = $2", "insert into batch"
+BEGUN = ("insert into attempt", "with begun as")
+COMPLETED = ("update attempt set state = $2", "with completed as")
+RECORDED = ("insert into batch", "with recorded as")
+"""How the statements begin by which a transaction is known. The key is the first parameter of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Conversation:
     _started: bool = False
     _statements: dict[bytes, str] = field(default_factory=dict)
     _doing: dict[Kind, str] = field(default_factory=dict)
+    _within: bool = False
 
     def hear(self, sent: bytes) -> list[Commit]:
         """Give each commit that this part of the conversation asks for. Parts of frames are kept for the next call."""
@@ -59,11 +64,14 @@ class Conversation:
             self._statements[name] = query.decode("utf-8", "replace")
         elif kind == b"B":
             self._bound(body)
+            if self._doing and not self._within:
+                return self._commit()
         elif kind == b"Q":
             said = body.rstrip(b"\0; ").upper()
             if said == b"COMMIT":
                 return self._commit()
             if said.startswith((b"BEGIN", b"ROLLBACK")):
+                self._within = said.startswith(b"BEGIN")
                 self._doing.clear()
         return None
 
@@ -74,12 +82,13 @@ class Conversation:
             self._doing["begin"] = _first(rest)
         elif query.startswith(COMPLETED):
             self._doing["complete"] = _first(rest)
-        elif query.lstrip().startswith(RECORDED):
+        elif query.startswith(RECORDED):
             self._doing.setdefault("batch", _first(rest))
 
     def _commit(self) -> Commit:
         done, kinds = dict(self._doing), list[Kind](("complete", "begin", "batch"))
         self._doing.clear()
+        self._within = False
         kind: Kind = next((kind for kind in kinds if kind in done), "other")
         return Commit(kind, done.get(kind, ""))
 

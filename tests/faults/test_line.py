@@ -81,6 +81,16 @@ def test_a_conversation_is_read_however_it_is_cut() -> None:
         assert conversation.hear(whole[:cut]) + conversation.hear(whole[cut:]) == [Commit("begin", "k/1")]
 
 
+def test_a_statement_outside_a_transaction_commits_by_itself() -> None:
+    conversation = Conversation()
+    conversation.hear((8).to_bytes(4, "big") + b"\x00\x03\x00\x00")
+    conversation.hear(frame(b"P", b"s1\0with completed as (update attempt) select 1\0\0\0"))
+    bound = frame(b"B", b"\0s1\0" + b"\0\0" + b"\0\1" + (3).to_bytes(4, "big") + b"k/1" + b"\0\0")
+    assert conversation.hear(bound) == [Commit("complete", "k/1")]
+    assert conversation.hear(frame(b"Q", b"BEGIN;\0") + bound) == []
+    assert conversation.hear(frame(b"Q", b"COMMIT;\0")) == [Commit("complete", "k/1")]
+
+
 def test_what_was_rolled_back_is_not_committed_later() -> None:
     conversation = Conversation()
     conversation.hear((8).to_bytes(4, "big") + b"\x00\x03\x00\x00")

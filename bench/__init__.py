@@ -1,0 +1,1 @@
+"""What Perennial costs, beside what the bare parts cost, measured in the same run."""

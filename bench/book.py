@@ -1,0 +1,269 @@
+"""What deciding costs by itself: decisions a second, and twelve months of a book of 100,000 subscriptions.
+
+    python -m bench.book [--full]
+
+No server, no database: the decision code, a world that answers at once, and books in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bench.finding import Finding, measured, table, tell
+from bench.lives import (
+    DECLINED_PERCENT,
+    FIRST_DATES,
+    MONTHS,
+    NEVER_PAYING_PERMILLE,
+    POLICIES,
+    ZONES,
+    Life,
+    bills,
+    life,
+)
+from domain.decide import decide
+from domain.effects import Decision
+from domain.events import Event
+from domain.opening import opened
+from domain.policy import Policy
+from domain.simulate import Played, play
+from domain.subscription import Subscription
+from domain.world import Book
+
+BOOK = 100_000
+FRACTION = 20_000
+"""What is simulated where the whole book would take longer than `PATIENCE_SECONDS`, and nobody asked for it."""
+PATIENCE_SECONDS = 90.0
+CHUNK = 250  # subscriptions that a process plays before it reports: about a second
+GOAL_SECONDS = 60
+SAMPLE = 480  # subscriptions whose decisions are recorded: every policy and zone, and each first date once
+ROUNDS = 3  # of the recorded decisions; the fastest counts, as the least disturbed by others
+
+
+@dataclass
+class Tally:
+    """What was played, and what it took."""
+
+    lives: int = 0
+    cpu_seconds: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Tally) -> None:
+        """Count another tally in."""
+        self.lives += other.lives
+        self.cpu_seconds += other.cpu_seconds
+        self.counts.update(other.counts)
+
+
+class Implausible(RuntimeError):
+    """A life that cannot have been played as it should; its measurement would be worth nothing."""
+
+
+def lived(it: Life) -> Played:
+    """Play one life of the book."""
+    return play(opened(it.terms, it.policy), it.policy, it.world, Book(), it.messages, it.until)
+
+
+def chunk(first: int, count: int) -> Tally:
+    """Play some subscriptions of the book in this process, and look whether each is plausible."""
+    tally, began = Tally(), time.process_time()
+    for number in range(first, first + count):
+        it = life(number)
+        played = lived(it)
+        _count(tally.counts, played)
+        _check(it, played)
+    tally.lives, tally.cpu_seconds = count, time.process_time() - began
+    return tally
+
+
+def calendar(first: int, count: int) -> Tally:
+    """For the same subscriptions nothing but the instants at which they are billed."""
+    tally, began = Tally(), time.process_time()
+    for number in range(first, first + count):
+        tally.counts["bills"] += len(bills(number))
+    tally.lives, tally.cpu_seconds = count, time.process_time() - began
+    return tally
+
+
+def _count(counts: Counter[str], played: Played) -> None:
+    for entry in played.entries:
+        match entry.what:
+            case "charge":
+                counts[f"charges {entry.fields['outcome']}"] += 1
+            case "standing" if entry.fields["to"] in ("locked", "account_locked"):
+                counts["locks"] += 1
+            case "invoice_issued" | "payment_received" | "cancelled" | "collections_placed" | "email":
+                counts[entry.what] += 1
+            case _:
+                pass
+    counts["entries"] += len(played.entries)
+    counts["bills"] += played.state.issued
+
+
+def _check(it: Life, played: Played) -> None:
+    """Raises Implausible for a life that does not end as its calendar and its payments say that it must."""
+    state = played.state
+    issued = [e.at for e in played.entries if e.what == "invoice_issued"]
+    owes = state.open_minor > 0
+    if tuple(issued) != it.bills[: len(issued)] and state.ended is None:
+        raise Implausible(f"{state.id}: its invoices are not dated by its calendar")
+    if state.ended is None and len(issued) != len(it.bills):
+        raise Implausible(f"{state.id}: {len(issued)} invoices for {len(it.bills)} months, and the plan runs")
+    if it.declined == 0 and (owes or state.standing != "active" or state.paid_invoices != MONTHS):
+        raise Implausible(f"{state.id}: every charge was approved, and it is {state.standing}, or owes something")
+    if not it.pays and not (owes or state.ended):
+        raise Implausible(f"{state.id}: it never paid, owes nothing and goes on")
+
+
+def on_every_core(work: Callable[[int, int], Tally], lives: int, cores: int, what: str) -> tuple[Tally, float]:
+    """Do a part of the work on each core; gives what it came to, and the seconds from the first process to the last."""
+    total, began = Tally(), time.monotonic()
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool, _bar(what, lives) as done:
+        waiting = [pool.submit(work, first, min(CHUNK, lives - first)) for first in range(0, lives, CHUNK)]
+        for part in as_completed(waiting):
+            total.add(part.result())
+            done(part.result().lives)
+    return total, time.monotonic() - began
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, nothing elsewhere; gives what is called with how many more are done."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda more: progress.advance(task, more)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One decision as it was asked for."""
+
+    state: Subscription
+    event: Event
+    policy: Policy
+
+
+def recorded(it: Life) -> list[Recorded]:
+    """Every decision of one life."""
+    state, decisions = opened(it.terms, it.policy), list[Recorded]()
+    before = state
+
+    def witness(event: Event, decision: Decision) -> None:
+        nonlocal before
+        decisions.append(Recorded(before, event, it.policy))
+        before = decision.subscription
+
+    play(state, it.policy, it.world, Book(), it.messages, it.until, witness=witness)
+    return decisions
+
+
+def decided(decisions: list[Recorded]) -> float:
+    """CPU seconds to decide all of them again, on this core."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        for one in decisions:
+            decide(one.state, one.event, one.policy)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def rates() -> tuple[float, float, str]:
+    """Decisions per second and core, and decisions a month, of the book's own mix; and a table by policy."""
+    lives = [life(number) for number in range(SAMPLE)]
+    kinds: list[tuple[str, list[Life]]] = []
+    for name in POLICIES:
+        own = [it for it in lives if it.policy.name == name]
+        kinds.append((f"{name}, every charge approved", [it for it in own if not it.declined]))
+        kinds.append((f"{name}, declined at least once", [it for it in own if it.declined]))
+    kinds.append(("the book's own mix", lives))
+    rows, mix, monthly = [], 0.0, 0.0
+    for kind, which in kinds:
+        decisions = [one for it in which for one in recorded(it)]
+        seconds = decided(decisions)
+        mix = len(decisions) / seconds
+        monthly = len(decisions) / sum(len(it.bills) for it in which)
+        rows.append([kind, f"{len(which):,}", f"{monthly:.1f}", f"{mix:,.0f}"])
+    return mix, monthly, table(["recorded lives", "how many", "decisions a month", "decisions a second and core"], rows)
+
+
+async def book(full: bool) -> Finding:
+    """Decisions by themselves, then the book and its calendar on every core."""
+    cores = os.cpu_count() or 1
+    tell("recorded decisions, one core")
+    rate, monthly, by_kind = rates()
+    tell("how long the book will take, by a sample")
+    sample = chunk(0, SAMPLE)
+    expected = sample.cpu_seconds / SAMPLE * BOOK / cores
+    lives = BOOK if full or expected <= PATIENCE_SECONDS else FRACTION
+    tell(f"{lives:,} subscriptions, {MONTHS} months, {cores} processes: about {expected * lives / BOOK:.0f} s")
+    played, seconds = on_every_core(chunk, lives, cores, "lives")
+    tell("their calendar alone")
+    dated, bare_seconds = on_every_core(calendar, lives, cores, "calendars")
+    months = played.counts["bills"]
+    figures = {
+        "decisions_per_second_and_core": rate,
+        "book_months_per_second_and_core": months / played.cpu_seconds,
+        "book_month_cpu_microseconds": played.cpu_seconds / months * 1e6,
+        "book_to_calendar_ratio": seconds / bare_seconds,
+        "book_to_calendar_cpu_ratio": played.cpu_seconds / dated.cpu_seconds,
+    }
+    if lives == BOOK:
+        figures["book_100000x12_seconds"] = seconds
+    said = [
+        "Decisions that lives of the book had asked for, taken again on one core (CPU time, the fastest of "
+        f"{ROUNDS} rounds):",
+        by_kind,
+        *_texts(played, seconds, dated, bare_seconds, cores),
+        f"A month of this book is {monthly:.1f} decisions, {monthly / rate * 1e6:.0f} µs of a core by the table above; "
+        "the rest of its time is spent by the world that answers, the books in memory and this part's own counting.",
+    ]
+    return Finding("book", "The core", "\n\n".join(said), figures)
+
+
+def _texts(played: Tally, seconds: float, dated: Tally, bare_seconds: float, cores: int) -> list[str]:
+    counts, lives = played.counts, played.lives
+    month = played.cpu_seconds / counts["bills"] * 1e6
+    whole = "" if lives == BOOK else f" This is {lives / BOOK:.0%} of the book of {BOOK:,}, which was not simulated."
+    rows = [
+        ["the calendar alone", f"{bare_seconds:.1f}", f"{dated.cpu_seconds:.1f}", "1"],
+        ["decided", f"{seconds:.1f}", f"{played.cpu_seconds:.1f}", f"{played.cpu_seconds / dated.cpu_seconds:.0f}"],
+    ]
+    return [
+        f"{lives:,} subscriptions, each played for {MONTHS} months through the real decision code in {cores} "
+        f"processes: {seconds:.1f} s from start to end, {month:.0f} µs of a core for a month.{whole} The goal is "
+        f"{GOAL_SECONDS} s for {BOOK:,} on 2 cores. Beside it the same subscriptions in as many processes, with "
+        "nothing done but to find the instants at which they are billed, most of which the calendar remembers:",
+        table(["", "seconds", "CPU seconds", "ratio of CPU"], rows),
+        f"The book: the three shipped policies alike, {len(ZONES)} time zones, {FIRST_DATES} first dates. In "
+        f"{DECLINED_PERCENT}% of the months the charge is declined and a transfer pays later; "
+        f"{NEVER_PAYING_PERMILLE / 10:g}% of the subscriptions stop paying for good. What happened: "
+        f"{_happened(counts)}. Of every life it was checked that its invoices are those of its calendar, and that "
+        "it owes something at the end only where it may.",
+    ]
+
+
+def _happened(counts: Counter[str]) -> str:
+    said = (
+        ("invoices", "invoice_issued"), ("charges approved", "charges approved"),
+        ("charges declined", "charges declined"), ("payments", "payment_received"), ("mails", "email"),
+        ("locks", "locks"), ("cancellations", "cancelled"), ("placements with the agency", "collections_placed"),
+        ("lines of timelines", "entries"),
+    )  # fmt: skip
+    return ", ".join(f"{counts[key]:,} {what}" for what, key in said)
+
+
+if __name__ == "__main__":
+    measured(book, __doc__)
