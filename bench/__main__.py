@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import report
 
-PARTS = ("months", "renewals", "race", "idle", "memory", "herd", "book", "replay", "reading")
+PARTS = ("months", "renewals", "race", "idle", "memory", "herd", "capacity", "book", "replay", "reading")
 ROOT = Path(__file__).resolve().parent.parent
 FOUND = ROOT / ".bench"
 """Each part's finding as it was last measured."""

@@ -88,16 +88,20 @@ def _tasks_with_markers(events: Iterable[HistoryEvent]) -> int:
 def _of_virtual_time(event: HistoryEvent) -> bool:
     """Whether only moving a clock wrote it: no production history has such an event."""
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
-        return event.workflow_execution_options_updated_event_attributes.HasField("time_skipping_config")
+        return event.workflow_execution_options_updated_event_attributes.time_skipping_config_updated
     return event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED
 
 
 def _as_in_production(event: HistoryEvent) -> HistoryEvent:
     """The event without the configuration of its virtual clock."""
-    if event.event_type != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-        return event
     plain = HistoryEvent()
-    plain.CopyFrom(event)
-    for name in ("time_skipping_config", "time_skipping_state_propagation"):
-        plain.workflow_execution_started_event_attributes.ClearField(name)
+    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
+        plain.CopyFrom(event)
+        plain.workflow_execution_options_updated_event_attributes.ClearField("time_skipping_config")
+    elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        plain.CopyFrom(event)
+        for name in ("time_skipping_config", "time_skipping_state_propagation"):
+            plain.workflow_execution_started_event_attributes.ClearField(name)
+    else:
+        return event
     return plain

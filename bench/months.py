@@ -32,7 +32,7 @@ from engine.stage import Stage, stage
 from engine.virtual_time import VirtualTime
 from policies.load import load
 from settings import Settings
-from tests.workflows.lives import Life, declined, events, summary, terms_of
+from tests.workflows.lives import Life, declined, summary, terms_of
 
 TASK_QUEUE = "counted"
 NOON = "T12:00"
@@ -95,7 +95,7 @@ def months(runs: Sequence[WorkflowHistory]) -> list[list[HistoryEvent]]:
     timers: dict[int, str] = {}
     for run in runs:
         timers.clear()
-        for event in events(run):
+        for event in run.events:
             if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
                 timers[event.event_id] = summary(event)
             fired = event.timer_fired_event_attributes.started_event_id
@@ -148,7 +148,7 @@ async def _measured(on: Scene, life: Life, pays_after: timedelta | None = None) 
     runs = await life.runs()
     month = months(runs)[MEASURED_AFTER]
     began = [event for event in month if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED]
-    asleep = billed(events(runs[-1])).size
+    asleep = billed(runs[-1].events).size
     return Month(billed(month), statements, asleep, len(began))
 
 

@@ -70,7 +70,8 @@ async def renewals(full: bool) -> Finding:
     async with ground() as at:
         for count in counts:
             for number in range(ROUNDS):
-                for kind, one in (("floor", floor), ("ours", ours)):
+                pair = (("floor", floor), ("ours", ours))
+                for kind, one in pair if number % 2 == 0 else pair[::-1]:
                     found = await one(at, starts[kind], f"{kind}-{count}-{number}", count)
                     rounds.setdefault((kind, count), []).append(found)
                     tell(f"{kind}, {count} due: {found.pace:.1f} a second")

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from importlib.util import spec_from_file_location
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -24,7 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from temporalio.workflow import Info
 
 NO_STORE = StorageDriverStoreContext(target=None)
-ROOM = "workflows."
+ROOM = "workflows"
 
 
 class _ReadOnce(SourceFileLoader):
@@ -37,7 +38,7 @@ class _ReadOnce(SourceFileLoader):
 
 
 class _Workflows(MetaPathFinder):
-    """Finds the modules of the room of workflows."""
+    """Finds the modules of the room of workflows, each on the disk once."""
 
     def __init__(self) -> None:
         self._loaders: dict[str, _ReadOnce] = {}
@@ -46,11 +47,15 @@ class _Workflows(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Called by Python for every import; None leaves a module to it."""
-        spec = PathFinder.find_spec(fullname, path, target) if fullname.startswith(ROOM) else None
-        if spec is None or not isinstance(spec.loader, SourceFileLoader):
+        if fullname != ROOM and not fullname.startswith(f"{ROOM}."):
             return None
-        spec.loader = self._loaders.setdefault(fullname, _ReadOnce(fullname, spec.loader.path))
-        return spec
+        loader = self._loaders.get(fullname)
+        if loader is None:
+            spec = PathFinder.find_spec(fullname, path, target)
+            if spec is None or not isinstance(spec.loader, SourceFileLoader):
+                return None
+            loader = self._loaders[fullname] = _ReadOnce(fullname, spec.loader.path)
+        return spec_from_file_location(fullname, loader.path, loader=loader)
 
 
 WORKFLOWS = _Workflows()

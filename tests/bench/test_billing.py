@@ -36,6 +36,15 @@ def upsert(*names: str) -> HistoryEvent:
 def of_a_clock() -> HistoryEvent:
     made = event("WORKFLOW_EXECUTION_OPTIONS_UPDATED")
     made.workflow_execution_options_updated_event_attributes.time_skipping_config.enabled = True
+    made.workflow_execution_options_updated_event_attributes.time_skipping_config_updated = True
+    return made
+
+
+def of_a_place(priority: int, *, clock: bool) -> HistoryEvent:
+    made = event("WORKFLOW_EXECUTION_OPTIONS_UPDATED")
+    made.workflow_execution_options_updated_event_attributes.priority.priority_key = priority
+    if clock:  # an execution with a virtual clock tells of it in every such event
+        made.workflow_execution_options_updated_event_attributes.time_skipping_config.enabled = True
     return made
 
 
@@ -80,6 +89,7 @@ RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
         ([event("WORKFLOW_TASK_FAILED")], {}),
         ([event("WORKFLOW_EXECUTION_OPTIONS_UPDATED")], {"options": 1}),
         ([of_a_clock()], {}),
+        ([of_a_place(1, clock=True)], {"options": 1}),
         ([event("WORKFLOW_TASK_SCHEDULED"), event("WORKFLOW_TASK_STARTED")], {}),
     ],
 )
@@ -92,6 +102,7 @@ def test_what_only_a_moved_clock_writes_is_neither_counted_nor_weighed() -> None
     moved = started(workflow_id="s")
     moved.workflow_execution_started_event_attributes.time_skipping_config.enabled = True
     assert billed([moved, skipped, of_a_clock()]) == billed([started(workflow_id="s")])
+    assert billed([of_a_place(1, clock=True)]) == billed([of_a_place(1, clock=False)])
     assert moved.workflow_execution_started_event_attributes.time_skipping_config.enabled, "the history stays as it was"
 
 

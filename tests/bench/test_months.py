@@ -12,8 +12,8 @@ import pytest
 from bench.months import DUNNING_GOAL, GOALS, HOSTING, LONG, MONTHLY, Month, Scene, dunning, healthy, scene
 
 HEALTHY = Counter({"timer": 1, "activity": 1, "continue-as-new": 1})
-DUNNED = Counter({"activity": 6, "timer": 3, "upsert": 2, "signal": 1, "continue-as-new": 1})
-DUNNED_EVENTS = 59
+DUNNED = Counter({"activity": 6, "timer": 3, "upsert": 2, "signal": 1, "options": 1, "continue-as-new": 1})
+DUNNED_EVENTS = 60
 HEALTHY_STATEMENTS = 2
 DUNNED_STATEMENTS = 39
 DUNNED_BYTES = 13_300
