@@ -29,7 +29,7 @@ class Goal:
 GOALS = (
     Goal("healthy_month_actions", "billable actions of a healthy month, receipts off", "at most", 3),
     Goal("healthy_month_events", "history events of a healthy month", "at most", 16),
-    Goal("healthy_month_bytes", "bytes of history of a healthy month", "at most", 5 * 1024),
+    Goal("healthy_month_bytes", "bytes of history of a healthy month", "at most", 5_000),
     Goal("dunning_month_actions", "billable actions of a dunning month of `photo-monthly`", "at most", 15),
     Goal("renewals_to_floor_ratio", "renewals a second, to the bare floor", "at least", 0.8, 2),
     Goal("race_1000_ratio", "renewals a second with 1,000 due, to boilpayment", "at least", 1.0, 2),
