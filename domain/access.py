@@ -16,6 +16,9 @@ UNPAID = "unpaid"
 
 SEVERITY: tuple[Standing, ...] = ("active", "past_due", "locked", "account_locked", "cancelled", "in_collections")
 
+LOCKED_OUT: tuple[Standing, ...] = ("locked", "account_locked")
+"""Those in which access is closed until the debt is settled."""
+
 DECIDE = "paid after a lock: reactivate or refuse"
 """What support is asked while a review is open."""
 
@@ -130,7 +133,7 @@ def days_late(turn: Turn) -> int:
 
 def give_access_back(turn: Turn) -> None:
     """Clear the unpaid reason and mail it, if that gave access back."""
-    was_locked = turn.state.standing in ("locked", "account_locked")
+    was_locked = turn.state.standing in LOCKED_OUT
     turn.stand("active")
     unblock(turn, UNPAID)
     mail = turn.policy.settled.unlocked_mail
@@ -165,7 +168,7 @@ def _clear(turn: Turn) -> None:
             turn.stand("cancelled")
     elif s.standing == "past_due":
         turn.stand("active")
-    elif s.standing in ("locked", "account_locked"):
+    elif s.standing in LOCKED_OUT:
         limits = settled.limits
         within = limits is not None and late <= limits.days_late and s.late_payments - 1 <= limits.late_payments
         if settled.unlock == "automatic" or (settled.unlock == "review_if" and within):

@@ -37,7 +37,7 @@ def resume(turn: Turn, invoice: Invoice, at: datetime) -> None:
     pending = invoice.unresolved
     if pending is not None:
         turn.change(round=Round(at, turn.by, turn.because, invoice=invoice.number, role=pending.role))
-        _look_up(turn, invoice, pending, at)
+        _look_up(turn, invoice, pending)
 
 
 def usable_methods(state: Subscription, policy: Policy) -> tuple[Role, ...]:
@@ -75,7 +75,7 @@ def charge_answered(turn: Turn, event: ChargeAnswered) -> None:
         case "unknown":
             pending = retried or Unresolved(key, role, method, invoice.open_minor, round_.at, event.at, looked_up=0)
             turn.keep(replace(invoice, unresolved=pending))
-            _look_up(turn, invoice, pending, round_.at)
+            _look_up(turn, invoice, pending)
 
 
 def charge_looked_up(turn: Turn, event: ChargeLookedUp) -> None:
@@ -172,8 +172,8 @@ def _charge(turn: Turn, invoice: Invoice, role: Role, method: MethodKind, key: s
     turn.ask(Charge(key, invoice.number, role, method, minor, turn.state.currency, at), "charge")
 
 
-def _look_up(turn: Turn, invoice: Invoice, pending: Unresolved, at: datetime) -> None:
-    """`at` is the business time of the asking round, by which a simulated gateway finds its answer."""
+def _look_up(turn: Turn, invoice: Invoice, pending: Unresolved) -> None:
+    """Ask what became of a charge; the question is dated by when the charge was asked for first."""
     question = LookUpCharge(
         pending.charge_key, invoice.number, pending.role, pending.method, pending.minor, pending.asked_at
     )

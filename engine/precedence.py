@@ -18,10 +18,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from domain.access import LOCKED_OUT
 from domain.effects import Batch, Entry
 from domain.errands import written
 
-LOCKED_OUT = ("locked", "account_locked")
 FIRST, LIKE_ALL = 1, 3  # of the server's five levels; 3 is what every execution has. Messages lead to 2
 MASK = FieldMask(paths=["priority.priority_key"])  # a tenant's fairness key stays as it is
 

@@ -113,8 +113,8 @@ class Ids:
     """Not asked for any by a renewal."""
 
     def new_id(self) -> str:
-        """Never called."""
-        raise NotImplementedError
+        """Its protocol wants one; a renewal that asked for an id would be another race than the one described."""
+        raise AssertionError("a renewal has asked for an id")
 
 
 async def prepare(dsn: str, due: int, asleep: int) -> None:
