@@ -20,6 +20,8 @@ class Goal:
     direction: Direction
     bound: float
     digits: int = 0
+    bare: str = ""
+    """The figure that says what the bare engine reaches of the same, where that bounds it."""
 
     def reached(self, measured: float) -> bool:
         """Whether a measurement is on the right side of the bound; it is compared unrounded."""
@@ -32,9 +34,16 @@ GOALS = (
     Goal("healthy_month_bytes", "bytes of history of a healthy month", "at most", 5_000),
     Goal("dunning_month_actions", "billable actions of a dunning month of `photo-monthly`", "at most", 15),
     Goal("renewals_to_floor_ratio", "renewals a second, to the bare floor", "at least", 0.8, 2),
-    Goal("race_1000_ratio", "renewals a second with 1,000 due, to boilpayment", "at least", 1.0, 2),
-    Goal("race_3000_ratio", "with 3,000 due", "at least", 1.0, 2),
-    Goal("race_10000_ratio", "with 10,000 due", "at least", 1.0, 2),
+    Goal(
+        "race_1000_ratio",
+        "renewals a second with 1,000 due, to boilpayment",
+        "at least",
+        1.0,
+        2,
+        "race_1000_bare_ratio",
+    ),
+    Goal("race_3000_ratio", "with 3,000 due", "at least", 1.0, 2, "race_3000_bare_ratio"),
+    Goal("race_10000_ratio", "with 10,000 due", "at least", 1.0, 2, "race_10000_bare_ratio"),
     Goal("growth_50000_to_1000_ratio", "time for 1,000 due among 50,000 sleeping, to among 1,000", "at most", 1.1, 2),
     Goal("kill_double_charges_ours", "double charges with the worker killed half way", "at most", 0),
     Goal("idle_queries_per_minute", "queries a minute while all sleep", "at most", 0),
@@ -56,5 +65,7 @@ def against_goals(figures: Mapping[str, float]) -> str:
             said, reached = "not measured", ""
         else:
             said, reached = f"{measured:,.{goal.digits}f}", "yes" if goal.reached(measured) else "**no**"
+            if goal.bare in figures and not goal.reached(measured):
+                reached += f"; the bare engine {figures[goal.bare]:,.{goal.digits}f}"
         rows.append([goal.what, f"{goal.direction} {goal.bound:,.{goal.digits}f}", said, reached])
     return table(["", "goal", "measured", "reached"], rows)

@@ -30,8 +30,10 @@ OFF = ("", "off")
 async def scheduled(client: Client, settings: Settings) -> str:
     """Have the reconciliation run as the settings say; gives a line for people.
 
-    Starting it again changes nothing but what the settings change. A run that still goes on is not overtaken. Where the
-    schedule cannot be set the line says so, and nothing else comes of it: billing must not wait for a nightly check.
+    Starting it again changes nothing but what the settings change. A pause set by hand stays, unless it was asked for
+    in the very moment in which this runs: the server acts on it after its answer. A run that still goes on is not
+    overtaken. Where the schedule cannot be set the line says so, and nothing else comes of it: billing must not wait
+    for a nightly check.
     """
     handle = client.get_schedule_handle(SCHEDULE)
     try:

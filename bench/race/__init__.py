@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from bench.due import until
 from bench.finding import Finding, Plot, table, tell
 from bench.ground import Ground, ground
 from bench.race import ours, rival
-from bench.rounds import Starts
+from bench.renewals import floor
+from bench.rounds import Round, Starts
 
 COUNTS = (1_000, 3_000)
 FULL_COUNTS = (1_000, 3_000, 10_000)
@@ -54,6 +56,8 @@ async def race(full: bool) -> Finding:
     await rival.installed()
     times, starts = Times(), Starts()
     async with ground() as at:
+        bare = await floor(at, Starts(), "race-bare", DUE)
+        tell(f"the bare engine, {DUE:,} due: {bare.pace:.1f} a second")
         for count in FULL_COUNTS if full else COUNTS:
             times.ours[count] = await ours.renewed(at, starts, f"race-{count}", count, DECLINES)
             tell(f"Perennial, {count:,} due: {count / times.ours[count]:.1f} a second")
@@ -73,7 +77,7 @@ async def race(full: bool) -> Finding:
         tell(f"{DUE:,} due and {sleeping:,} asleep: {grown[0]:.0f} s, and the rival {grown[1]:.0f} s")
         count = FULL_KILLED if full else KILLED
         kills = await _killed(at, starts, count), await _rival_killed(at, count)
-    return _found(times, sleeping, grown, count, kills)
+    return _found(times, bare, sleeping, grown, count, kills)
 
 
 async def _rival(at: Ground, due: int, asleep: int, processes: int, *, retries: bool = True) -> float:
@@ -109,7 +113,9 @@ async def _rival_killed(at: Ground, count: int) -> Kill:
     return Kill(at_once.seconds + later.seconds, found["double"], still, missed)
 
 
-def _found(times: Times, sleeping: int, grown: tuple[float, float], killed: int, kills: tuple[Kill, Kill]) -> Finding:
+def _found(
+    times: Times, bare: Round, sleeping: int, grown: tuple[float, float], killed: int, kills: tuple[Kill, Kill]
+) -> Finding:
     pace = {
         "Perennial": {count: count / seconds for count, seconds in times.ours.items()},
         "boilpayment": {count: count / times.least(count) for count in times.ours},
@@ -122,6 +128,7 @@ def _found(times: Times, sleeping: int, grown: tuple[float, float], killed: int,
             f"race_{count}_per_second": mine,
             f"rival_{count}_per_second": theirs,
             f"race_{count}_ratio": mine / theirs,
+            f"race_{count}_bare_ratio": bare.pace / theirs,
             f"rival_one_process_{count}_per_second": alone,
             f"race_{count}_one_process_each_ratio": mine / alone,
         }
@@ -138,6 +145,9 @@ def _found(times: Times, sleeping: int, grown: tuple[float, float], killed: int,
     small = (times.ours[DUE], times.least(DUE))
     growth = [big / least for big, least in zip(grown, small, strict=True)]
     figures |= {
+        "race_bare_per_second": bare.pace,
+        "race_bare_cpu_seconds_per_1000": sum(bare.cpu()),
+        "race_bare_server_cpu_seconds_per_1000": bare.cpu()[-1],
         f"growth_{sleeping}_to_{DUE}_ratio": growth[0],
         f"rival_growth_{sleeping}_to_{DUE}_ratio": growth[1],
         "kill_double_charges_ours": kills[0].double,
@@ -155,6 +165,7 @@ def _found(times: Times, sleeping: int, grown: tuple[float, float], killed: int,
             "has its next period. Its defaults schedule three retries of a declined charge, and every one that waits "
             "is read at each later renewal; at its better number of processes it is measured without them, too, "
             "though then nothing collects what was declined.",
+            _bare(bare),
             table(
                 [
                     "renewals a second",
@@ -205,3 +216,16 @@ def _found(times: Times, sleeping: int, grown: tuple[float, float], killed: int,
         ),
     ]
     return Finding("race", "Against the alternative", text, figures, plots)
+
+
+def _bare(bare: Round) -> str:
+    """What the engine below leaves room for on this machine."""
+    worker, _, server = bare.cpu()
+    cores = os.cpu_count() or 1
+    return (
+        f"The bare engine in the same run, {DUE:,} due, a timer, an activity that does nothing and a continue-as-new "
+        f"each: {bare.pace:.1f} a second. A thousand of them take {worker + server:.1f} CPU seconds, {server:.1f} of "
+        f"them Temporal's server's, so {cores} cores can do no more than {1000 * cores / (worker + server):.1f} a "
+        "second, whatever runs in the workflow. boilpayment has no server but PostgreSQL. What Temporal's does for its "
+        "share is in [promises.md](promises.md); in a cluster it has cores of its own."
+    )

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import ScheduleOverlapPolicy
+from temporalio.client import ScheduleDescription, ScheduleHandle, ScheduleOverlapPolicy
 
 from adapters.postgres.reconciliation import Reconciled
 from domain.reconciliation import Difference
@@ -291,8 +291,9 @@ async def test_the_schedule_runs_it_and_can_be_set_again_and_taken_away(harbour:
     await scheduled(client, said)
     schedule = client.get_schedule_handle(SCHEDULE)
     await schedule.pause(note="a migration")
+    await _told(schedule, paused=True)  # the server answers before it has done so
     await scheduled(client, Settings(task_queue=TASK_QUEUE, reconcile="0 4 * * *"))
-    described = await schedule.describe()
+    described = await _told(schedule, hour=4)
     assert described.schedule.state.paused, "who has paused it keeps it paused"
     assert described.schedule.policy.overlap == ScheduleOverlapPolicy.SKIP
     before = next((run.id for run in await harbour.book.runs(1)), "")
@@ -311,6 +312,17 @@ async def test_a_schedule_that_cannot_be_set_is_said_and_keeps_no_worker_from_se
     said = await scheduled(nowhere, Settings(reconcile="0 3 * * *"))
     assert "could not be set in namespace 'no-such-namespace'" in said
     assert "Everything else is served." in said
+
+
+async def _told(schedule: ScheduleHandle, *, paused: bool = False, hour: int = 3) -> ScheduleDescription:
+    """The schedule once the server tells it so: what is asked of it is done after the answer."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            described = await schedule.describe()
+            hours = {each.start for calendar in described.schedule.spec.calendars for each in calendar.hour}
+            if hours == {hour} and described.schedule.state.paused >= paused:
+                return described
+            await asyncio.sleep(0.05)
 
 
 async def _ran_since(harbour: Harbour, before: str) -> Reconciled:
