@@ -175,6 +175,8 @@ class Settings:
     development. See docs/upgrading.md."""
     cached_workflows: int = 1000
     """How many workflows a worker keeps in memory, 0 (replay every task) to 100000; about 0.1 MB each."""
+    sticky_seconds: int = 60
+    """How long a task waits for the worker that has its workflow in memory, before any other may have it, 1 to 3600."""
     workflow_slots: int = 100
     """Workflow tasks that a worker has under way at once, 2 to 10000."""
     activity_slots: int = 100
@@ -243,8 +245,8 @@ NAMES = (*_PLAIN, *(f"{group}_{each.name}" for group, kind in GROUPS.items() for
 """Every setting by its flat name: `stripe_api_key` is PERENNIAL_STRIPE_API_KEY, or `api_key` under `[stripe]`."""
 
 _RANGES = {
-    "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "workflow_slots": (2, 10_000),
-    "activity_slots": (1, 10_000), "pollers": (2, 100), "cards_per_second": (0, 10_000),
+    "database_connections": (1, 1_000), "cached_workflows": (0, 100_000), "sticky_seconds": (1, 3_600),
+    "workflow_slots": (2, 10_000), "activity_slots": (1, 10_000), "pollers": (2, 100), "cards_per_second": (0, 10_000),
     "wallets_per_second": (0, 10_000), "smtp_port": (1, 65_535),
     "listen_port": (0, 65_535), "codec_port": (0, 65_535),
 }  # fmt: skip

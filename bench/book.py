@@ -8,6 +8,8 @@ No server, no database: the decision code, a world that answers at once, and boo
 from __future__ import annotations
 
 import os
+import platform
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,25 +21,22 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from bench import pythons
+from bench.decisions import ROUNDS, SAMPLE, rates
 from bench.finding import Finding, measured, table, tell
 from bench.lives import (
     DECLINED_PERCENT,
     FIRST_DATES,
     MONTHS,
     NEVER_PAYING_PERMILLE,
-    POLICIES,
     ZONES,
     Life,
     bills,
     life,
 )
-from domain.decide import decide
-from domain.effects import Decision
-from domain.events import Event
+from domain.access import LOCKED_OUT
 from domain.opening import opened
-from domain.policy import Policy
 from domain.simulate import Played, play
-from domain.subscription import Subscription
 from domain.world import Book
 
 BOOK = 100_000
@@ -46,8 +45,6 @@ FRACTION = 20_000
 PATIENCE_SECONDS = 90.0
 CHUNK = 250  # subscriptions that a process plays before it reports: about a second
 GOAL_SECONDS = 60
-SAMPLE = 480  # subscriptions whose decisions are recorded: every policy and zone, and each first date once
-ROUNDS = 3  # of the recorded decisions; the fastest counts, as the least disturbed by others
 
 
 @dataclass
@@ -97,15 +94,12 @@ def calendar(first: int, count: int) -> Tally:
 
 def _count(counts: Counter[str], played: Played) -> None:
     for entry in played.entries:
-        match entry.what:
-            case "charge":
-                counts[f"charges {entry.fields['outcome']}"] += 1
-            case "standing" if entry.fields["to"] in ("locked", "account_locked"):
-                counts["locks"] += 1
-            case "invoice_issued" | "payment_received" | "cancelled" | "collections_placed" | "email":
-                counts[entry.what] += 1
-            case _:
-                pass
+        if entry.what == "charge":
+            counts[f"charges {entry.fields['outcome']}"] += 1
+        elif entry.what == "standing":
+            counts["locks"] += entry.fields["to"] in LOCKED_OUT
+        else:
+            counts[entry.what] += 1
     counts["entries"] += len(played.entries)
     counts["bills"] += played.state.issued
 
@@ -146,75 +140,25 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda more: progress.advance(task, more)
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One decision as it was asked for."""
-
-    state: Subscription
-    event: Event
-    policy: Policy
-
-
-def recorded(it: Life) -> list[Recorded]:
-    """Every decision of one life."""
-    state, decisions = opened(it.terms, it.policy), list[Recorded]()
-    before = state
-
-    def witness(event: Event, decision: Decision) -> None:
-        nonlocal before
-        decisions.append(Recorded(before, event, it.policy))
-        before = decision.subscription
-
-    play(state, it.policy, it.world, Book(), it.messages, it.until, witness=witness)
-    return decisions
-
-
-def decided(decisions: list[Recorded]) -> float:
-    """CPU seconds to decide all of them again, on this core."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        for one in decisions:
-            decide(one.state, one.event, one.policy)
-        best = min(best, time.process_time() - began)
-    return best
-
-
-def rates() -> tuple[float, float, str]:
-    """Decisions per second and core, and decisions a month, of the book's own mix; and a table by policy."""
-    lives = [life(number) for number in range(SAMPLE)]
-    kinds: list[tuple[str, list[Life]]] = []
-    for name in POLICIES:
-        own = [it for it in lives if it.policy.name == name]
-        kinds.append((f"{name}, every charge approved", [it for it in own if not it.declined]))
-        kinds.append((f"{name}, declined at least once", [it for it in own if it.declined]))
-    kinds.append(("the book's own mix", lives))
-    rows, mix, monthly = [], 0.0, 0.0
-    for kind, which in kinds:
-        decisions = [one for it in which for one in recorded(it)]
-        seconds = decided(decisions)
-        mix = len(decisions) / seconds
-        monthly = len(decisions) / sum(len(it.bills) for it in which)
-        rows.append([kind, f"{len(which):,}", f"{monthly:.1f}", f"{mix:,.0f}"])
-    return mix, monthly, table(["recorded lives", "how many", "decisions a month", "decisions a second and core"], rows)
-
-
 async def book(full: bool) -> Finding:
     """Decisions by themselves, then the book and its calendar on every core."""
     cores = os.cpu_count() or 1
     tell("recorded decisions, one core")
-    rate, monthly, by_kind = rates()
+    of = rates()
     tell("how long the book will take, by a sample")
     sample = chunk(0, SAMPLE)
     expected = sample.cpu_seconds / SAMPLE * BOOK / cores
     lives = BOOK if full or expected <= PATIENCE_SECONDS else FRACTION
     tell(f"{lives:,} subscriptions, {MONTHS} months, {cores} processes: about {expected * lives / BOOK:.0f} s")
+    builds = list(pythons.others())
+    a_month = pythons.months(builds) if builds else {}
     played, seconds = on_every_core(chunk, lives, cores, "lives")
     tell("their calendar alone")
     dated, bare_seconds = on_every_core(calendar, lives, cores, "calendars")
     months = played.counts["bills"]
     figures = {
-        "decisions_per_second_and_core": rate,
+        "decisions_per_second_and_core": of.per_second,
+        "decisions_values_alone_ratio": of.values_share,
         "book_months_per_second_and_core": months / played.cpu_seconds,
         "book_month_cpu_microseconds": played.cpu_seconds / months * 1e6,
         "book_to_calendar_ratio": seconds / bare_seconds,
@@ -225,11 +169,16 @@ async def book(full: bool) -> Finding:
     said = [
         "Decisions that lives of the book had asked for, taken again on one core (CPU time, the fastest of "
         f"{ROUNDS} rounds):",
-        by_kind,
+        of.by_kind,
         *_texts(played, seconds, dated, bare_seconds, cores),
-        f"A month of this book is {monthly:.1f} decisions, {monthly / rate * 1e6:.0f} µs of a core by the table above; "
-        "the rest of its time is spent by the world that answers, the books in memory and this part's own counting.",
+        f"A month of this book is {of.monthly:.1f} decisions, {of.monthly / of.per_second * 1e6:.0f} µs of a core by "
+        f"the table above; {of.values_share:.0%} of that is spent where nothing is decided and the same values are "
+        "made again, one by one. The rest of its time is spent by the world that answers, the books in memory and "
+        "this part's own counting.",
     ]
+    if builds:
+        said.append(_by_build(builds, a_month))
+        figures["book_month_other_build_ratio"] = min(a_month[b.program] for b in builds) / a_month[sys.executable]
     return Finding("book", "The core", "\n\n".join(said), figures)
 
 
@@ -253,6 +202,22 @@ def _texts(played: Tally, seconds: float, dated: Tally, bare_seconds: float, cor
         f"{_happened(counts)}. Of every life it was checked that its invoices are those of its calendar, and that "
         "it owes something at the end only where it may.",
     ]
+
+
+def _by_build(builds: list[pythons.Build], a_month: dict[str, float]) -> str:
+    """The same months by each Python that the machine has."""
+    here = pythons.Build(sys.executable, platform.python_version(), pythons.built())
+    rows = [
+        [f"{b.version}, {b.made}", f"{a_month[b.program]:.0f}", f"{a_month[b.program] / a_month[here.program]:.2f}"]
+        for b in (here, *builds)
+    ]
+    return "\n\n".join(
+        [
+            f"How much of this is the interpreter's: {SAMPLE} of these subscriptions, one core, the fastest of "
+            f"{pythons.ROUNDS} rounds, in turn:",
+            table(["Python", "µs of a core for a month", "ratio"], rows),
+        ]
+    )
 
 
 def _happened(counts: Counter[str]) -> str:

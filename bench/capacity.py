@@ -13,7 +13,7 @@ from bench.rounds import Round, Starts, measure
 from bench.workers import perennial
 from engine.crew import ONE
 
-DUE, FULL_DUE = 200, 500
+DUE, FULL_DUE = 500, 1_000
 ROUNDS, FULL_ROUNDS = 2, 3
 
 
@@ -30,6 +30,7 @@ VARIANTS = (
     Variant("the defaults", {}),
     Variant("8 workflow slots", {"PERENNIAL_WORKFLOW_SLOTS": "8"}),
     Variant("8 activity slots", {"PERENNIAL_ACTIVITY_SLOTS": "8"}),
+    Variant("a task waits 10 s for its worker", {"PERENNIAL_STICKY_SECONDS": "10"}),
     Variant("2 pollers", {"PERENNIAL_POLLERS": "2"}),
     Variant("20 pollers", {"PERENNIAL_POLLERS": "20"}),
     Variant("nothing cached", {"PERENNIAL_CACHED_WORKFLOWS": "0"}),

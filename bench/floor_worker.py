@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import timedelta
 
 from temporalio.worker import Worker
 
@@ -26,6 +27,7 @@ async def serve() -> None:
         activities=[nothing],
         workflow_runner=runner(),
         max_cached_workflows=ONE.cached_workflows,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=ONE.sticky_seconds),
         max_concurrent_workflow_tasks=ONE.workflow_slots,
         max_concurrent_workflow_task_polls=ONE.pollers,
         max_concurrent_activities=ONE.activity_slots,

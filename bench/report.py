@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import plots
+from bench import plots, pythons
 from bench.goals import against_goals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,7 +48,8 @@ def machine() -> str:
     parts = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
     return (
         f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, {platform.system()}, Python "
-        f"{platform.python_version()}, {parts}. Servers, workers and what drives them share these cores."
+        f"{platform.python_version()} ({pythons.built()}), {parts}. Servers, workers and "
+        "what drives them share these cores."
     )
 
 

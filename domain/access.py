@@ -91,7 +91,7 @@ def settle(turn: Turn) -> None:
         return
     if any(i.missed for i in s.invoices):
         _miss(turn)
-    elif s.balance_minor == 0 and (s.episode or s.standing == "in_collections"):
+    elif (s.episode or s.standing == "in_collections") and s.balance_minor == 0:
         _clear(turn)
     finish(turn)
 

@@ -7,8 +7,8 @@ Messages come before all of them; the shells see to that.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from domain import debts
@@ -17,7 +17,6 @@ from domain.office import after_office_hours
 from domain.periods import add_months, billing_date, days_after, instant, local, local_date, month_end
 from domain.policy import Policy, Rung
 from domain.subscription import Invoice, Subscription
-from domain.values import soon_made
 
 ItemKind = Literal[
     "promise_lapses", "review_escalates", "review_defaults", "rung", "place_again", "period_end", "invoice", "look_up",
@@ -37,9 +36,7 @@ RANK: dict[ItemKind, int] = {
 }
 
 
-@soon_made
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One thing to come: when (UTC), in which order at one instant, what, and why (for operators)."""
 
     at: datetime
@@ -80,8 +77,8 @@ class _Latest(NamedTuple):
 _latest = _Latest(None, None, None)
 
 
-def _order(item: Item) -> tuple[datetime, int, int]:
-    return item.at, item.rank, item.order
+_order = itemgetter(0, 1, 2)
+"""When an item is due, its rank and its order: by these agendas are sorted."""
 
 
 def _items(state: Subscription, policy: Policy) -> list[Item]:
@@ -138,6 +135,8 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
         return []
     items, overdue = [], state.overdue()
     for order, rung in enumerate(policy.ladder):
+        if not overdue and state.ended is None and rung.when.kind != "days_before_due":
+            continue  # most of every ladder is about debt, and most of the time there is none
         natural = _natural(state, policy, rung, overdue)
         if natural is None:
             continue
@@ -237,14 +236,19 @@ def _billing(state: Subscription, policy: Policy) -> list[Item]:
     if not state.plan_running:
         return []
     period = state.next_period + (0 if policy.billing.in_advance else 1)
-    at = instant(billing_date(state.starts_on, period), policy.billing.at, state.timezone)
-    spread = timedelta(minutes=_spread(state, policy))
-    at = max(at + spread, state.bill_not_before or at)
+    at = _billed_at(state, policy, billing_date(state.starts_on, period))
+    if state.bill_not_before is not None and state.bill_not_before > at:
+        at = state.bill_not_before
     items = [_item(at, "invoice", f"invoice {state.issued + 1}", "billing date")]
     if state.cancel_at_period_end:
-        at = instant(plan_ends_on(state, policy), policy.billing.at, state.timezone) + spread
-        items.append(_item(at, "period_end", "the plan ends"))
+        items.append(_item(_billed_at(state, policy, plan_ends_on(state, policy)), "period_end", "the plan ends"))
     return items
+
+
+def _billed_at(state: Subscription, policy: Policy, on: date) -> datetime:
+    """The instant at which this subscription is billed on a date."""
+    at = instant(on, policy.billing.at, state.timezone)
+    return at + timedelta(minutes=_spread(state, policy)) if policy.billing.spread_minutes else at
 
 
 def plan_ends_on(state: Subscription, policy: Policy) -> date:
@@ -256,14 +260,14 @@ def plan_ends_on(state: Subscription, policy: Policy) -> date:
 
 
 def _spread(state: Subscription, policy: Policy) -> int:
-    """Minutes by which this subscription is billed later than billing time, derived from its id; 0 where not spread."""
-    if not policy.billing.spread_minutes:
-        return 0
+    """Minutes by which this subscription is billed later than billing time, derived from its id."""
     return int(short_digest(state.id), 16) % policy.billing.spread_minutes
 
 
 def _rounds(state: Subscription, policy: Policy) -> list[Item]:
     """The next attempt round: for a new invoice, a due date, or the weekly schedule; and charges to look up."""
+    if not state.invoices and state.round_at is None and state.episode is None:
+        return []
     items = [
         _item(i.unresolved.look_up_at, "look_up", f"look up charge {i.unresolved.charge_key}")
         for i in state.invoices

@@ -83,6 +83,8 @@ def receive(turn: Turn, minor: int, channel: Channel, reference: str, invoice: s
 
 def apply_credit(turn: Turn) -> None:
     """Let credit pay what is open, oldest invoice and oldest credit first."""
+    if not turn.state.credit:
+        return
     placed_before = {i.number: i for i in turn.state.invoices if i.placed_minor}
     for open_invoice in turn.state.invoices:
         used = 0
@@ -298,16 +300,20 @@ def _credit_of(state: Subscription, reference: str) -> int:
 
 def _with_credit(parts: tuple[PaidPart, ...], change: PaidPart) -> tuple[PaidPart, ...]:
     """The parts with one reference's share changed; shares of zero disappear."""
-    known = next((p for p in parts if p.reference == change.reference), None)
-    if known is None:
-        return (*parts, change) if change.minor else parts
-    changed = PaidPart(known.reference, known.minor + change.minor)
-    return tuple(changed if p is known else p for p in parts if p is not known or changed.minor)
+    for place, known in enumerate(parts):
+        if known.reference == change.reference:
+            minor = known.minor + change.minor
+            changed = (PaidPart(known.reference, minor),) if minor else ()
+            return parts[:place] + changed + parts[place + 1 :]
+    return (*parts, change) if change.minor else parts
 
 
 def _commitment_of(state: Subscription, period: int) -> Commitment:
     first = period - period % state.instalments
-    return next((c for c in state.commitments if c.first_period == first), Commitment(first))
+    for commitment in state.commitments:
+        if commitment.first_period == first:
+            return commitment
+    return Commitment(first)
 
 
 def _count_received(turn: Turn, invoice: Invoice, minor: int, *, in_full: bool) -> None:
@@ -316,7 +322,7 @@ def _count_received(turn: Turn, invoice: Invoice, minor: int, *, in_full: bool) 
     if not s.instalments or invoice.kind != "period":
         return
     known = _commitment_of(s, invoice.period)
-    received = tuple(p for p in known.received if p != invoice.period)
+    received = tuple([p for p in known.received if p != invoice.period])
     if in_full:
         received = (*received, invoice.period)
     counted = Commitment(known.first_period, received, known.received_minor + minor)

@@ -148,8 +148,8 @@ def _act(turn: Turn, item: Item, now: datetime) -> None:
         case "invoice":
             ending.bill_period(turn)
         case "round":
-            following = weekly_round_after(s, policy, item.at)
-            if item.what.startswith("weekly") and following is not None and following <= now:
+            following = weekly_round_after(s, policy, item.at) if item.what.startswith("weekly") else None
+            if following is not None and following <= now:
                 turn.change(last_round_at=item.at)  # nobody was there; the latest of the rounds missed is enough
             else:
                 rounds.start(turn, item.at)

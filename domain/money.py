@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from domain.currencies import DECIMALS
 from domain.quoting import quoted
 
 LIMIT_MINOR = 10**15  # exclusive; from the scenario contract. A PostgreSQL bigint holds sums of 9,000 of them.
+
+REMEMBERED = 10_000
+"""Amounts whose text is kept, in a process: a book has few prices, and each is written several times a month."""
 
 _DECIMAL = re.compile(r"(-?)(\d{1,30})(?:\.(\d{1,30}))?", re.ASCII)
 
@@ -69,6 +73,7 @@ def decimals_of(currency: str) -> int:
         ) from None
 
 
+@lru_cache(maxsize=REMEMBERED)
 def decimal_text(minor: int, currency: str) -> str:
     """The amount as the contract writes it: decimal string with exactly the currency's digits, "49.00", "-0.50"."""
     decimals = decimals_of(currency)

@@ -222,6 +222,8 @@ def _finish(turn: Turn, now: datetime) -> None:
         if invoice.due_at <= round_.at and not invoice.missed and invoice.unresolved is None:
             turn.keep(replace(invoice, missed=True, unpaid_since=invoice.unpaid_since or failed_at))
     access.settle(turn)
+    if not turn.state.invoices:
+        return  # most rounds end so, and there is nothing to write to anybody about
     mails = turn.policy.when_declined if round_.declined else ()
     if not round_.declined and not round_.stuck and not usable_methods(turn.state, turn.policy):
         mails = turn.policy.when_no_method

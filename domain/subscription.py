@@ -147,6 +147,7 @@ class Review:
     escalated: bool = False
 
 
+@soon_made
 @dataclass(frozen=True, slots=True)
 class Commitment:
     """What one year's commitment has received: which instalments (periods) in full, and how much money."""
@@ -276,7 +277,7 @@ class Subscription:
     @property
     def open_minor(self) -> int:
         """Everything owed, due or not."""
-        return sum(invoice.open_minor for invoice in self.invoices)
+        return sum([invoice.open_minor for invoice in self.invoices])
 
     @property
     def balance_minor(self) -> int:
@@ -310,11 +311,14 @@ class Subscription:
 
     def overdue(self) -> tuple[Invoice, ...]:
         """What the ladder works on: past due and not wholly with the agency, nor returned by it."""
-        return tuple(i for i in self.invoices if i.missed and i.open_minor > i.placed_minor and not i.returned)
+        return tuple([i for i in self.invoices if i.missed and i.open_minor > i.placed_minor and not i.returned])
 
     def invoice(self, number: str) -> Invoice | None:
         """The open invoice of that number, or None."""
-        return next((i for i in self.invoices if i.number == number), None)
+        for invoice in self.invoices:
+            if invoice.number == number:
+                return invoice
+        return None
 
     def method(self, role: Role) -> MethodKind | None:
         """The kind of payment method in that role, or None where there is none."""

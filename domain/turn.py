@@ -38,6 +38,8 @@ class Turn:
     rule needs as it was before, it has to take out first.
     """
 
+    __slots__ = ("_open", "at", "because", "by", "effects", "mailed", "policy", "question", "state")
+
     def __init__(self, state: Subscription, policy: Policy, at: datetime, by: str, because: str) -> None:
         self.state = thawed(state)
         self._open: Any = self.state  # the same, for those here who set what others may only read
@@ -127,7 +129,7 @@ class Turn:
             invoice = replace(invoice, missed=False)
         if invoice.open_minor > 0 or invoice.unresolved is not None:
             others.append(invoice)
-        self._open.invoices = tuple(sorted(others, key=_ORDINAL))
+        self._open.invoices = tuple(sorted(others, key=_ORDINAL) if len(others) > 1 else others)
         self.effects.append(KeepInvoice(invoice))
         if self.state.written_off and any(
             i.number == invoice.number for w in self.state.written_off for i in w.invoices

@@ -126,6 +126,8 @@ class Capacity:
 
     cached_workflows: int = 1000
     """Kept in memory between two tasks; 0 replays every task from its history."""
+    sticky_seconds: int = 60
+    """How long a task waits for the worker that has its workflow cached, before any other may have it."""
     workflow_slots: int = 100
     """Workflow tasks under way at once."""
     activity_slots: int = 100
@@ -142,6 +144,7 @@ class Capacity:
         """As the settings say."""
         return cls(
             said.cached_workflows,
+            said.sticky_seconds,
             said.workflow_slots,
             said.activity_slots,
             said.pollers,
@@ -205,6 +208,7 @@ def _worker(
         default_heartbeat_throttle_interval=timedelta(seconds=BEAT_SECONDS),
         workflow_runner=runner(),
         max_cached_workflows=capacity.cached_workflows,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=capacity.sticky_seconds),
         max_concurrent_workflow_tasks=capacity.workflow_slots,
         max_concurrent_workflow_task_polls=capacity.pollers,
         max_concurrent_activities=capacity.activity_slots,

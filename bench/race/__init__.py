@@ -18,7 +18,6 @@ DUE = 1_000  # of a book that grows
 ASLEEP = 2_000
 FULL_ASLEEP = 50_000
 KILLED = 300
-FULL_KILLED = 1_000
 DECLINES = 10  # each so many-th charge
 PROCESSES = (1, 2)  # of the rival: which serves it better is tried first
 
@@ -65,7 +64,7 @@ async def race(full: bool) -> Finding:
                 times.rival[count, processes] = await _rival(at, count, 0, processes)
                 paced = count / times.rival[count, processes]
                 tell(f"the rival, {count:,} due, {processes} processes: {paced:.1f} a second")
-            if full or count == COUNTS[0]:
+            if count in COUNTS:
                 times.relieved[count] = await _rival(at, count, 0, times.best(count), retries=False)
                 tell(f"the rival without retries, {count:,} due: {count / times.relieved[count]:.1f} a second")
         sleeping = FULL_ASLEEP if full else ASLEEP
@@ -75,9 +74,8 @@ async def race(full: bool) -> Finding:
             await _rival(at, DUE, sleeping, times.best(DUE)),
         )
         tell(f"{DUE:,} due and {sleeping:,} asleep: {grown[0]:.0f} s, and the rival {grown[1]:.0f} s")
-        count = FULL_KILLED if full else KILLED
-        kills = await _killed(at, starts, count), await _rival_killed(at, count)
-    return _found(times, bare, sleeping, grown, count, kills)
+        kills = await _killed(at, starts, KILLED), await _rival_killed(at, KILLED)
+    return _found(times, bare, sleeping, grown, kills)
 
 
 async def _rival(at: Ground, due: int, asleep: int, processes: int, *, retries: bool = True) -> float:
@@ -113,9 +111,7 @@ async def _rival_killed(at: Ground, count: int) -> Kill:
     return Kill(at_once.seconds + later.seconds, found["double"], still, missed)
 
 
-def _found(
-    times: Times, bare: Round, sleeping: int, grown: tuple[float, float], killed: int, kills: tuple[Kill, Kill]
-) -> Finding:
+def _found(times: Times, bare: Round, sleeping: int, grown: tuple[float, float], kills: tuple[Kill, Kill]) -> Finding:
     pace = {
         "Perennial": {count: count / seconds for count, seconds in times.ours.items()},
         "boilpayment": {count: count / times.least(count) for count in times.ours},
@@ -188,7 +184,7 @@ def _found(
                 ],
             ),
             table(
-                [f"killed half way, {killed:,} due", "Perennial", "boilpayment"],
+                [f"killed half way, {KILLED:,} due", "Perennial", "boilpayment"],
                 [
                     ["charged twice", *(str(each.double) for each in kills)],
                     ["paid and not renewed, or not asked, right after", *(str(k.missed_until_lapsed) for k in kills)],

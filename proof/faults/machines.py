@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 AGAIN_SECONDS = 0.5  # until somebody starts what has ended
 SAID_BYTES = 65_536
 READY_SECONDS = 90  # a loaded machine starts a worker in ten
+STICKY_SECONDS = "5"  # workers are killed here all the time: what lay on their queues is soon another's
 
 
 @dataclass(slots=True)
@@ -140,6 +141,7 @@ def _environment(said: Settings, temporal: str, folder: Path) -> dict[str, str]:
         **settings,
         "PERENNIAL_SETTINGS": str(empty),
         "PERENNIAL_DATA": str(folder / "data"),
+        "PERENNIAL_STICKY_SECONDS": STICKY_SECONDS,
         "TEMPORAL_ADDRESS": temporal,
         "PYTHONPATH": str(ROOT),
         "PATH": os.defpath,

@@ -1,0 +1,105 @@
+"""Decisions that lives of the book have asked for, taken again: what deciding costs, without world and books."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.finding import table
+from bench.lives import POLICIES, Life, life
+from domain.decide import decide
+from domain.effects import Decision, KeepInvoice, LedgerEntry
+from domain.events import Event
+from domain.opening import opened
+from domain.policy import Policy
+from domain.simulate import play
+from domain.subscription import Subscription
+from domain.values import frozen, thawed
+from domain.world import Book
+
+SAMPLE = 480  # subscriptions whose decisions are recorded: every policy and zone, and each first date once
+ROUNDS = 3  # of the recorded decisions; the fastest counts, as the least disturbed by others
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One decision: what was asked, and what was decided."""
+
+    state: Subscription
+    event: Event
+    policy: Policy
+    decision: Decision
+
+
+def recorded(it: Life) -> list[Recorded]:
+    """Every decision of one life."""
+    state, decisions = opened(it.terms, it.policy), list[Recorded]()
+    before = state
+
+    def witness(event: Event, decision: Decision) -> None:
+        nonlocal before
+        decisions.append(Recorded(before, event, it.policy, decision))
+        before = decision.subscription
+
+    play(state, it.policy, it.world, Book(), it.messages, it.until, witness=witness)
+    return decisions
+
+
+def decided(decisions: list[Recorded]) -> float:
+    """CPU seconds to decide all of them again, on this core."""
+    return _fastest(lambda: [decide(one.state, one.event, one.policy) for one in decisions])
+
+
+def made_again(decisions: list[Recorded]) -> float:
+    """CPU seconds to do nothing but make their values again: a state for each, and each record that it wants kept."""
+    values: list[object] = []
+    for one in decisions:
+        values.append(one.decision.subscription)
+        for effect in one.decision.effects:
+            values.append(effect)
+            values += effect.postings if isinstance(effect, LedgerEntry) else ()
+            values += (effect.invoice,) if isinstance(effect, KeepInvoice) else ()
+    return _fastest(lambda: [frozen(thawed(value)) for value in values])
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    seconds = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        work()
+        seconds.append(time.process_time() - began)
+    return min(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Of the book's own mix; `by_kind` is a table of each policy's."""
+
+    per_second: float
+    """Decisions per second and core."""
+    values_share: float
+    """How much of their time it takes to make their values alone."""
+    monthly: float
+    """Decisions a month."""
+    by_kind: str
+
+
+def rates() -> Rates:
+    """Record the decisions of a sample, and take them again."""
+    lives = [life(number) for number in range(SAMPLE)]
+    kinds: list[tuple[str, list[Life]]] = []
+    for name in POLICIES:
+        own = [it for it in lives if it.policy.name == name]
+        kinds.append((f"{name}, every charge approved", [it for it in own if not it.declined]))
+        kinds.append((f"{name}, declined at least once", [it for it in own if it.declined]))
+    kinds.append(("the book's own mix", lives))
+    rows, mix, values, monthly = [], 0.0, 0.0, 0.0
+    for kind, which in kinds:
+        decisions = [one for it in which for one in recorded(it)]
+        seconds = decided(decisions)
+        mix, values = len(decisions) / seconds, made_again(decisions) / seconds
+        monthly = len(decisions) / sum(len(it.bills) for it in which)
+        rows.append([kind, f"{len(which):,}", f"{monthly:.1f}", f"{mix:,.0f}"])
+    head = ["recorded lives", "how many", "decisions a month", "decisions a second and core"]
+    return Rates(mix, values, monthly, table(head, rows))
