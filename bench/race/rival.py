@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import asyncpg
 
 from bench.finding import tell
 from bench.ground import Ground
+from embedded.child import on_leash
 from embedded.postgres import create_database
 from engine.crew import migrated
 
@@ -153,8 +155,11 @@ async def _python(arguments: Sequence[str]) -> asyncio.subprocess.Process:
 
 
 async def _run(command: Sequence[str]) -> asyncio.subprocess.Process:
+    """One process, which ends with this one however that ends."""
     return await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *on_leash(command, at_death=signal.SIGKILL, account="own"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
     )
 
 
