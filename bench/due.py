@@ -18,6 +18,7 @@ AT_ONCE = 20  # starts in flight, as the starter does it
 FIRST_BILL = date(2026, 3, 1)  # business time: moved to whichever instant is wanted
 POLICY = ("photo-monthly", 1)
 POLL_SECONDS = 0.5
+FAR, FAR_SECONDS = 500, 5.0  # while more than so many are missing it is asked less often: counting costs the server
 STUCK_SECONDS = 120.0  # without one more of them; a herd's first task may wait a minute for a worker that was killed
 
 
@@ -72,7 +73,7 @@ async def until(counted: Callable[[], Awaitable[int]], count: int, what: str) ->
             most, since = found, time.monotonic()
         if time.monotonic() > since + STUCK_SECONDS:
             raise NotDone(f"{what}: {found}, and not one more within {STUCK_SECONDS:.0f} s; nothing can be said of it")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(FAR_SECONDS if count - found > FAR else POLL_SECONDS)
     return time.time()
 
 
