@@ -14,7 +14,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from bench.processor import Span
 from engine.leaving import leave
+
+WORTH_TELLING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,16 @@ def measured(part: Part, says: str | None) -> None:
     asked.add_argument("--full", action="store_true", help="larger counts, for the published table")
     asked.add_argument("--out", type=Path, help="write the finding there, as JSON")
     said = asked.parse_args()
+    span = Span.begin()
     try:
         finding = asyncio.run(_awaited(part, said.full))
     except KeyboardInterrupt:
         leave(130)
+    stolen = span.stolen()
+    if stolen > WORTH_TELLING:
+        tell(f"the host gave {stolen:.0%} of these cores' time to others: seconds say little, ratios more")
     if said.out:
-        said.out.write_text(json.dumps({"full": said.full, **asdict(finding)}, indent=1) + "\n")
+        said.out.write_text(json.dumps({"full": said.full, "stolen": stolen, **asdict(finding)}, indent=1) + "\n")
     print(f"## {finding.title}\n\n{finding.text}\n")
     for name, figure in finding.figures.items():
         print(f"{name:42s} {figure:12,.3f}")

@@ -11,6 +11,23 @@ PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """From its making until it is asked: what a host gave others of the cores that this machine has from it."""
+
+    began: tuple[int, int]
+
+    @classmethod
+    def begin(cls) -> Span:
+        """Now."""
+        return cls(_wanted())
+
+    def stolen(self) -> float:
+        """Of the time in which a core had something to do, the share (0 to 1) in which its host let it wait."""
+        stolen, wanted = (now - then for now, then in zip(_wanted(), self.began, strict=True))
+        return stolen / wanted if wanted else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
     """A process with all that descends from it, those that have ended among them."""
 
@@ -34,6 +51,17 @@ class Tree:
         for pid in found:  # grows while it is read
             found += children.get(pid, [])
         return found
+
+
+def _wanted() -> tuple[int, int]:
+    """Ticks that were stolen, and ticks in which there was something to do, those among them; of all cores."""
+    try:
+        user, nice, system, _idle, _waits, irq, softirq, steal = map(
+            int, (PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]
+        )
+    except OSError:
+        return 0, 0
+    return steal, user + nice + system + irq + softirq + steal
 
 
 def _fields(pid: int) -> list[str] | None:

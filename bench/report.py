@@ -39,7 +39,10 @@ def section(found: dict[str, Any], at: str) -> str:
     drawn = [plots.draw(plot, IMAGES) for plot in found["plots"]]
     images = [f"![{plot['title']}](images/{path.name})" for plot, path in zip(found["plots"], drawn, strict=True)]
     scale = "`make bench FULL=1`" if found["full"] else "`make bench`"
-    return "\n\n".join([f"## {found['title']}", found["text"], *images, f"Measured {at} by {scale}."])
+    stolen = (
+        f"; its host gave {found['stolen']:.0%} of the cores' time to others meanwhile" if "stolen" in found else ""
+    )
+    return "\n\n".join([f"## {found['title']}", found["text"], *images, f"Measured {at} by {scale}{stolen}."])
 
 
 def machine() -> str:
