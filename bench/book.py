@@ -8,8 +8,6 @@ No server, no database: the decision code, a world that answers at once, and boo
 from __future__ import annotations
 
 import os
-import platform
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,7 +19,6 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench import pythons
 from bench.decisions import ROUNDS, SAMPLE, rates
 from bench.finding import Finding, measured, table, tell
 from bench.lives import (
@@ -150,8 +147,6 @@ async def book(full: bool) -> Finding:
     expected = sample.cpu_seconds / SAMPLE * BOOK / cores
     lives = BOOK if full or expected <= PATIENCE_SECONDS else FRACTION
     tell(f"{lives:,} subscriptions, {MONTHS} months, {cores} processes: about {expected * lives / BOOK:.0f} s")
-    builds = list(pythons.others())
-    a_month = pythons.months(builds) if builds else {}
     played, seconds = on_every_core(chunk, lives, cores, "lives")
     tell("their calendar alone")
     dated, bare_seconds = on_every_core(calendar, lives, cores, "calendars")
@@ -176,9 +171,6 @@ async def book(full: bool) -> Finding:
         "made again, one by one. The rest of its time is spent by the world that answers, the books in memory and "
         "this part's own counting.",
     ]
-    if builds:
-        said.append(_by_build(builds, a_month))
-        figures["book_month_other_build_ratio"] = min(a_month[b.program] for b in builds) / a_month[sys.executable]
     return Finding("book", "The core", "\n\n".join(said), figures)
 
 
@@ -202,22 +194,6 @@ def _texts(played: Tally, seconds: float, dated: Tally, bare_seconds: float, cor
         f"{_happened(counts)}. Of every life it was checked that its invoices are those of its calendar, and that "
         "it owes something at the end only where it may.",
     ]
-
-
-def _by_build(builds: list[pythons.Build], a_month: dict[str, float]) -> str:
-    """The same months by each Python that the machine has."""
-    here = pythons.Build(sys.executable, platform.python_version(), pythons.built())
-    rows = [
-        [f"{b.version}, {b.made}", f"{a_month[b.program]:.0f}", f"{a_month[b.program] / a_month[here.program]:.2f}"]
-        for b in (here, *builds)
-    ]
-    return "\n\n".join(
-        [
-            f"How much of this is the interpreter's: {SAMPLE} of these subscriptions, one core, the fastest of "
-            f"{pythons.ROUNDS} rounds, in turn:",
-            table(["Python", "µs of a core for a month", "ratio"], rows),
-        ]
-    )
 
 
 def _happened(counts: Counter[str]) -> str:

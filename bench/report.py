@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import plots, pythons
+from bench import plots
 from bench.goals import against_goals
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,10 +39,19 @@ def section(found: dict[str, Any], at: str) -> str:
     drawn = [plots.draw(plot, IMAGES) for plot in found["plots"]]
     images = [f"![{plot['title']}](images/{path.name})" for plot, path in zip(found["plots"], drawn, strict=True)]
     scale = "`make bench FULL=1`" if found["full"] else "`make bench`"
-    stolen = (
-        f"; its host gave {found['stolen']:.0%} of the cores' time to others meanwhile" if "stolen" in found else ""
+    when = f"Measured {at} by {scale}. {pace(found)}".strip()
+    return "\n\n".join([f"## {found['title']}", found["text"], *images, when])
+
+
+def pace(found: dict[str, Any]) -> str:
+    """How fast the machine was meanwhile; parts that were measured at different paces compare by their ratios alone."""
+    if "loop_ms" not in found:
+        return ""
+    before, after = found["loop_ms"]
+    return (
+        f"A fixed loop of Python took {before:.0f} ms before it and {after:.0f} ms after it; meanwhile the host gave "
+        f"{found['stolen']:.0%} of these cores' time to others."
     )
-    return "\n\n".join([f"## {found['title']}", found["text"], *images, f"Measured {at} by {scale}{stolen}."])
 
 
 def machine() -> str:
@@ -51,8 +60,8 @@ def machine() -> str:
     parts = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
     return (
         f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, {platform.system()}, Python "
-        f"{platform.python_version()} ({pythons.built()}), {parts}. Servers, workers and "
-        "what drives them share these cores."
+        f"{platform.python_version()}, {parts}. Servers, workers and what drives them "
+        "share these cores."
     )
 
 
