@@ -13,7 +13,7 @@ from bench.rounds import Round, Starts, measure
 from bench.workers import perennial
 from engine.crew import ONE
 
-DUE, FULL_DUE = 500, 1_000
+DUE, FULL_DUE = 300, 1_000
 ROUNDS, FULL_ROUNDS = 2, 3
 
 
