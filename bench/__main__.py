@@ -25,7 +25,7 @@ FOUND = ROOT / ".bench"
 def main() -> int:
     """Run them one by one: each is a process of its own, and has the machine to itself."""
     asked = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    asked.add_argument("--full", action="store_true", help="larger counts; more than half an hour")
+    asked.add_argument("--full", action="store_true", help="larger counts; takes hours")
     asked.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all where none is named")
     said = asked.parse_args()
     unknown = [part for part in said.parts if part not in PARTS]
