@@ -90,9 +90,8 @@ def _found(tried: dict[str, list[Tried]], usual: list[Round], due: int) -> Findi
     for name, rounds in tried.items():
         ratio = statistics.median(one.ratio for one in rounds)
         worker = statistics.median(one.this.cpu()[0] for one in rounds)
-        rows.append(
-            [name, f"{statistics.median(one.this.pace for one in rounds):.1f}", f"{ratio:.2f}", f"{worker:.1f}"]
-        )
+        pace = statistics.median(one.this.pace for one in rounds)
+        rows.append([name, f"{pace:.1f}", f"{ratio:.2f}", f"{worker:.1f}"])
         figures[f"capacity_{name.replace(' ', '_')}_ratio"] = ratio
     text = "\n\n".join(
         [

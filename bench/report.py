@@ -60,8 +60,7 @@ def machine() -> str:
     parts = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in VERSIONS)
     return (
         f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, {platform.system()}, Python "
-        f"{platform.python_version()}, {parts}. Servers, workers and what drives them "
-        "share these cores."
+        f"{platform.python_version()}, {parts}. Servers, workers and what drives them share these cores."
     )
 
 

@@ -8,7 +8,7 @@ Messages come before all of them; the shells see to that.
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from operator import itemgetter
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from domain import debts
@@ -77,8 +77,7 @@ class _Latest(NamedTuple):
 _latest = _Latest(None, None, None)
 
 
-_order = itemgetter(0, 1, 2)
-"""When an item is due, its rank and its order: by these agendas are sorted."""
+_order = attrgetter("at", "rank", "order")
 
 
 def _items(state: Subscription, policy: Policy) -> list[Item]:
@@ -135,8 +134,6 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
         return []
     items, overdue = [], state.overdue()
     for order, rung in enumerate(policy.ladder):
-        if not overdue and state.ended is None and rung.when.kind != "days_before_due":
-            continue  # most of every ladder is about debt, and most of the time there is none
         natural = _natural(state, policy, rung, overdue)
         if natural is None:
             continue

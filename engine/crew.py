@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -141,16 +141,8 @@ class Capacity:
 
     @classmethod
     def of(cls, said: Settings) -> Capacity:
-        """As the settings say."""
-        return cls(
-            said.cached_workflows,
-            said.sticky_seconds,
-            said.workflow_slots,
-            said.activity_slots,
-            said.pollers,
-            said.cards_per_second,
-            said.wallets_per_second,
-        )
+        """As the settings of these names say."""
+        return cls(**{each.name: getattr(said, each.name) for each in fields(cls)})
 
     def limit(self, method: MethodKind) -> float | None:
         """What a gateway may be asked a second; None for as often as there is need."""
