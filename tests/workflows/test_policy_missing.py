@@ -34,7 +34,6 @@ async def complaint(life: Life) -> str:
 
 
 @pytest.mark.slow  # the server waits ten seconds before it tries the task again
-@pytest.mark.filterwarnings("ignore:coroutine .*run_workflow.* was never awaited:RuntimeWarning")
 async def test_an_unknown_policy_stops_the_task_and_the_subscription_goes_on_once_it_is_carried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
