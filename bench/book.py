@@ -154,6 +154,8 @@ async def book(full: bool) -> Finding:
     figures = {
         "decisions_per_second_and_core": of.per_second,
         "decisions_values_alone_ratio": of.values_share,
+        "decisions_calls_per_month": of.calls_a_month,
+        "decisions_largest_function_ratio": of.largest_share,
         "book_months_per_second_and_core": months / played.cpu_seconds,
         "book_month_cpu_microseconds": played.cpu_seconds / months * 1e6,
         "book_to_calendar_ratio": seconds / bare_seconds,
@@ -167,9 +169,10 @@ async def book(full: bool) -> Finding:
         of.by_kind,
         *_texts(played, seconds, dated, bare_seconds, cores),
         f"A month of this book is {of.monthly:.1f} decisions, {of.monthly / of.per_second * 1e6:.0f} µs of a core by "
-        f"the table above; {of.values_share:.0%} of that is spent where nothing is decided and the same values are "
-        "made again, one by one. The rest of its time is spent by the world that answers, the books in memory and "
-        "this part's own counting.",
+        f"the table above. {of.values_share:.0%} of that is spent where nothing is decided and the same values are "
+        f"made again, one by one; the rest is spread over {of.calls_a_month:,.0f} calls of functions a month, Python's "
+        f"own among them, and the one that takes most takes {of.largest_share:.0%} itself. The rest of the month's "
+        "time is spent by the world that answers, the books in memory and this part's own counting.",
     ]
     return Finding("book", "The core", "\n\n".join(said), figures)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +73,15 @@ def _fastest(work: Callable[[], object]) -> float:
     return min(seconds)
 
 
+def calls(decisions: list[Recorded]) -> tuple[int, float]:
+    """How many functions are called to decide all of them again, and the share of the one that takes most itself."""
+    profile = cProfile.Profile()
+    profile.runcall(lambda: [decide(one.state, one.event, one.policy) for one in decisions])
+    functions = profile.getstats()
+    own = [one.inlinetime for one in functions]
+    return sum(one.callcount for one in functions), max(own) / sum(own)
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Of the book's own mix; `by_kind` is a table of each policy's."""
@@ -82,24 +92,37 @@ class Rates:
     """How much of their time it takes to make their values alone."""
     monthly: float
     """Decisions a month."""
+    calls_a_month: float
+    largest_share: float
+    """Of the function that takes most of their time itself, by a profiler that makes calls dearer than they are."""
     by_kind: str
 
 
 def rates() -> Rates:
     """Record the decisions of a sample, and take them again."""
     lives = [life(number) for number in range(SAMPLE)]
-    kinds: list[tuple[str, list[Life]]] = []
+    rows = []
     for name in POLICIES:
         own = [it for it in lives if it.policy.name == name]
-        kinds.append((f"{name}, every charge approved", [it for it in own if not it.declined]))
-        kinds.append((f"{name}, declined at least once", [it for it in own if it.declined]))
-    kinds.append(("the book's own mix", lives))
-    rows, mix, values, monthly = [], 0.0, 0.0, 0.0
-    for kind, which in kinds:
-        decisions = [one for it in which for one in recorded(it)]
-        seconds = decided(decisions)
-        mix, values = len(decisions) / seconds, made_again(decisions) / seconds
-        monthly = len(decisions) / sum(len(it.bills) for it in which)
-        rows.append([kind, f"{len(which):,}", f"{monthly:.1f}", f"{mix:,.0f}"])
+        rows.append(_paced(f"{name}, every charge approved", [it for it in own if not it.declined])[0])
+        rows.append(_paced(f"{name}, declined at least once", [it for it in own if it.declined])[0])
+    row, mix, seconds = _paced("the book's own mix", lives)
+    called, largest = calls(mix)
+    months = sum(len(it.bills) for it in lives)
     head = ["recorded lives", "how many", "decisions a month", "decisions a second and core"]
-    return Rates(mix, values, monthly, table(head, rows))
+    return Rates(
+        per_second=len(mix) / seconds,
+        values_share=made_again(mix) / seconds,
+        monthly=len(mix) / months,
+        calls_a_month=called / months,
+        largest_share=largest,
+        by_kind=table(head, [*rows, row]),
+    )
+
+
+def _paced(kind: str, lives: list[Life]) -> tuple[list[str], list[Recorded], float]:
+    """A row of the table, the decisions of these lives, and the CPU seconds that they take."""
+    decisions = [one for it in lives for one in recorded(it)]
+    seconds, months = decided(decisions), sum(len(it.bills) for it in lives)
+    row = [kind, f"{len(lives):,}", f"{len(decisions) / months:.1f}", f"{len(decisions) / seconds:,.0f}"]
+    return row, decisions, seconds
