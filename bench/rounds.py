@@ -15,7 +15,7 @@ from bench.ground import Ground
 from bench.processor import Tree
 from bench.workers import Worker
 
-SLACK = 1.3  # times as long as was last needed is given to start a herd,
+SLACK = 1.3  # times as long as was last needed is given to start a herd, as often again at each further try,
 SPARE_SECONDS = 6.0  # and this
 TRIES = 4
 LOOK_SECONDS = 0.5
@@ -62,13 +62,16 @@ class Starts:
         """
         for number in range(TRIES):
             these = f"{name}-{number}"
-            due, begun = soon(SLACK * count / self.per_second + SPARE_SECONDS), time.time()
+            ahead = SLACK * (number + 1) * count / self.per_second + SPARE_SECONDS
+            due, begun = soon(ahead), time.time()
             await each([f"{these}-{n:05d}" for n in range(count)], partial(_by, one, due))
+            self.per_second = count / (time.time() - begun)
             await quiet([each.tree for each in workers])
             now = time.time()
-            self.per_second = count / (now - begun)
             if now + 1 < due.timestamp():
+                self.per_second = count / (now - begun)
                 return these, due
+            # What they took until all was quiet holds their renewal, too: it does not say how long to wait next time.
             tell(f"{kind}: {count} took {now - begun:.0f} s to start, and were due before that; others are started")
             await until_renewed(at.client, kind, f"{kind}/{these}-", count)
         raise NotDone(f"{count} of kind {kind} could not be started before they fell due, {TRIES} times")
