@@ -40,9 +40,9 @@ class NotSettled(Exception):
 class VirtualTime:
     """Drives the clocks of subscriptions started through `client`, each its own."""
 
-    def __init__(self, client: Client) -> None:
-        self._skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
-        self.client = self._skipper.client
+    def __init__(self, client: Client, skipper: type[TimeSkipper] = TimeSkipper) -> None:
+        self.skipper = skipper(client, config=TimeSkippingConfig(enabled=False, max_session_skip_count=SKIPS))
+        self.client = self.skipper.client
 
     async def hop(self, subscription_id: str, to: datetime, tolerance: timedelta = TOLERANCE) -> Seen | None:
         """Let everything happen that is due until business time `to`; gives the state there, None once it has ended.
@@ -59,7 +59,7 @@ class VirtualTime:
             if left <= timedelta(0):
                 return seen
             try:
-                await self._skipper.fast_forward(handle, min(left, STEP))
+                await self.skipper.fast_forward(handle, min(left, STEP))
             except RPCError as error:
                 if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION):
                     continue  # it ended, or continued as new under our hands; look again
@@ -73,7 +73,7 @@ class VirtualTime:
 
     async def _clock(self, handle: WorkflowHandle[SubscriptionWorkflow, str], seen: Seen) -> datetime:
         """Business time as the server has it; the workflow's own clock stands still between its tasks."""
-        return await self._skipper.get_current_time(handle) + timedelta(seconds=seen.offset_seconds)
+        return await self.skipper.get_current_time(handle) + timedelta(seconds=seen.offset_seconds)
 
     async def _under_way(
         self, handle: WorkflowHandle[SubscriptionWorkflow, str], activities: Sequence[PendingActivityInfo]
@@ -81,7 +81,7 @@ class VirtualTime:
         """Whether any activity is being tried now. One that waits for its next try needs the clock to go on."""
         if not activities:
             return False
-        clock = await self._skipper.get_current_time(handle)
+        clock = await self.skipper.get_current_time(handle)
         return not all(
             each.HasField("next_attempt_schedule_time")
             and each.next_attempt_schedule_time.ToDatetime(tzinfo=UTC) > clock
