@@ -175,7 +175,7 @@ class Settings:
     development. See docs/upgrading.md."""
     cached_workflows: int = 1000
     """How many workflows a worker keeps in memory, 0 (replay every task) to 100000; about 0.1 MB each."""
-    sticky_seconds: int = 60
+    sticky_seconds: int = 10
     """How long a task waits for the worker that has its workflow in memory, before any other may have it, 1 to 3600."""
     workflow_slots: int = 100
     """Workflow tasks that a worker has under way at once, 2 to 10000."""

@@ -44,7 +44,7 @@ DEFAULTS = Variant("the defaults", {})
 VARIANTS = (
     Variant("8 workflow slots", {"PERENNIAL_WORKFLOW_SLOTS": "8"}),
     Variant("8 activity slots", {"PERENNIAL_ACTIVITY_SLOTS": "8"}),
-    Variant("a task waits 10 s for its worker", {"PERENNIAL_STICKY_SECONDS": "10"}),
+    Variant("a task waits 60 s for its worker", {"PERENNIAL_STICKY_SECONDS": "60"}),
     Variant("2 pollers", {"PERENNIAL_POLLERS": "2"}),
     Variant("20 pollers", {"PERENNIAL_POLLERS": "20"}),
     Variant("nothing cached", {"PERENNIAL_CACHED_WORKFLOWS": "0"}),

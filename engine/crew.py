@@ -126,7 +126,7 @@ class Capacity:
 
     cached_workflows: int = 1000
     """Kept in memory between two tasks; 0 replays every task from its history."""
-    sticky_seconds: int = 60
+    sticky_seconds: int = 10
     """How long a task waits for the worker that has its workflow cached, before any other may have it."""
     workflow_slots: int = 100
     """Workflow tasks under way at once."""
