@@ -49,8 +49,8 @@ def pace(found: dict[str, Any]) -> str:
         return ""
     before, after = found["loop_ms"]
     return (
-        f"A fixed loop of Python took {before:.0f} ms before it and {after:.0f} ms after it; meanwhile the host gave "
-        f"{found['stolen']:.0%} of these cores' time to others."
+        f"A fixed loop of Python took {before:.0f} ms before it and {after:.0f} ms after it; "
+        f"{found['stolen']:.0%} of the time in which a core had something to do, its host let it wait."
     )
 
 
