@@ -2,11 +2,13 @@
 
     python -m bench.book [--full]
 
-No server, no database: the decision code, a world that answers at once, and books in memory.
+No server, no database: the decision code, a world that answers at once, and books in memory. The book is played twice:
+as workers run the core, interpreted, and with the same sources compiled.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections import Counter
@@ -19,7 +21,8 @@ from multiprocessing import get_context
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench.decisions import ROUNDS, SAMPLE, rates
+from bench import compiled
+from bench.decisions import ROUNDS, SAMPLE, rates, recorded
 from bench.finding import Finding, measured, table, tell
 from bench.lives import (
     DECLINED_PERCENT,
@@ -116,10 +119,28 @@ def _check(it: Life, played: Played) -> None:
         raise Implausible(f"{state.id}: it never paid, owes nothing and goes on")
 
 
-def on_every_core(work: Callable[[int, int], Tally], lives: int, cores: int, what: str) -> tuple[Tally, float]:
-    """Do a part of the work on each core; gives what it came to, and the seconds from the first process to the last."""
+def digest() -> str:
+    """Of all that is decided in the lives of a sample: where it is the same, the same was decided."""
+    seen = hashlib.sha256()
+    for number in range(SAMPLE):
+        for one in recorded(life(number)):
+            seen.update(repr(one.decision).encode())
+    return seen.hexdigest()
+
+
+def on_every_core(
+    work: Callable[[int, int], Tally],
+    lives: int,
+    cores: int,
+    what: str,
+    prepare: Callable[[], None] | None = None,
+) -> tuple[Tally, float]:
+    """Do a part of the work on each core; gives what it came to, and the seconds from the first process to the last.
+
+    `prepare` is what each process does before it imports anything for its work.
+    """
     total, began = Tally(), time.monotonic()
-    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool, _bar(what, lives) as done:
+    with ProcessPoolExecutor(cores, get_context("spawn"), prepare) as pool, _bar(what, lives) as done:
         waiting = [pool.submit(work, first, min(CHUNK, lives - first)) for first in range(0, lives, CHUNK)]
         for part in as_completed(waiting):
             total.add(part.result())
@@ -150,6 +171,7 @@ async def book(full: bool) -> Finding:
     played, seconds = on_every_core(chunk, lives, cores, "lives")
     tell("their calendar alone")
     dated, bare_seconds = on_every_core(calendar, lives, cores, "calendars")
+    again, not_compiled = _compiled(played)
     months = played.counts["bills"]
     figures = {
         "decisions_per_second_and_core": of.per_second,
@@ -163,11 +185,16 @@ async def book(full: bool) -> Finding:
     }
     if lives == BOOK:
         figures["book_100000x12_seconds"] = seconds
+    if again is not None:
+        figures["book_compiled_cpu_ratio"] = again.cpu_seconds / played.cpu_seconds
+        if lives == BOOK:
+            figures["book_100000x12_compiled_seconds"] = again.seconds
     said = [
         "Decisions that lives of the book had asked for, taken again on one core (CPU time, the fastest of "
         f"{ROUNDS} rounds):",
         of.by_kind,
-        *_texts(played, seconds, dated, bare_seconds, cores),
+        *_texts(played, seconds, dated, bare_seconds, cores, again),
+        _without_interpreter(seconds, again, lives) if again else f"The compiled core: {not_compiled}.",
         f"A month of this book is {of.monthly:.1f} decisions, {of.monthly / of.per_second * 1e6:.0f} µs of a core by "
         f"the table above. {of.values_share:.0%} of that is spent where nothing is decided and the same values are "
         f"made again, one by one; the rest is spread over {of.calls_a_month:,.0f} calls of functions a month, Python's "
@@ -177,7 +204,47 @@ async def book(full: bool) -> Finding:
     return Finding("book", "The core", "\n\n".join(said), figures)
 
 
-def _texts(played: Tally, seconds: float, dated: Tally, bare_seconds: float, cores: int) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same lives with the core compiled."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def _compiled(played: Tally) -> tuple[Again | None, str]:
+    """Play as many lives with the core compiled, or say why not. Raises Implausible where it decides anything else."""
+    tell("the same, with the core compiled; compiling it takes minutes, once")
+    try:
+        found = compiled.played(compiled.compiled(), played.lives)
+    except compiled.NotCompiled as missing:
+        return None, str(missing)
+    if Counter(found["counts"]) != played.counts or found["decisions"] != digest():
+        raise Implausible(f"compiled, the core decides something else: {found['counts']}, expected {played.counts}")
+    return Again(found["seconds"], found["cpu_seconds"]), ""
+
+
+def _without_interpreter(seconds: float, again: Again, lives: int) -> str:
+    """What the compiled core says of the other one."""
+    left = GOAL_SECONDS * lives / BOOK - again.seconds
+    return (
+        "Compiled are the very sources of the core, by Cython and a C compiler, with no type declared: every value is "
+        "made and every field is read as before, and only Python's interpreter is out of it. What happens in the book, "
+        f"and every decision of {SAMPLE} of its lives, is the same. It takes {again.seconds:.1f} s where the "
+        f"interpreted core takes {seconds:.1f} s: interpreting costs {seconds - again.seconds:.1f} s, "
+        + (
+            f"and could cost {left:.1f} s if the goal were to be met with this code. "
+            if left > 0
+            else "and without it the goal would be missed too. "
+        )
+        + "Workers run the interpreted core: beside what a renewal takes of Temporal and PostgreSQL, a decision is "
+        "next to nothing."
+    )
+
+
+def _texts(
+    played: Tally, seconds: float, dated: Tally, bare_seconds: float, cores: int, again: Again | None
+) -> list[str]:
     counts, lives = played.counts, played.lives
     month = played.cpu_seconds / counts["bills"] * 1e6
     whole = "" if lives == BOOK else f" This is {lives / BOOK:.0%} of the book of {BOOK:,}, which was not simulated."
@@ -185,6 +252,9 @@ def _texts(played: Tally, seconds: float, dated: Tally, bare_seconds: float, cor
         ["the calendar alone", f"{bare_seconds:.1f}", f"{dated.cpu_seconds:.1f}", "1"],
         ["decided", f"{seconds:.1f}", f"{played.cpu_seconds:.1f}", f"{played.cpu_seconds / dated.cpu_seconds:.0f}"],
     ]
+    if again is not None:
+        ratio = again.cpu_seconds / dated.cpu_seconds
+        rows.append(["decided, the core compiled", f"{again.seconds:.1f}", f"{again.cpu_seconds:.1f}", f"{ratio:.0f}"])
     return [
         f"{lives:,} subscriptions, each played for {MONTHS} months through the real decision code in {cores} "
         f"processes: {seconds:.1f} s from start to end, {month:.0f} µs of a core for a month.{whole} The goal is "

@@ -20,8 +20,10 @@ class Goal:
     direction: Direction
     bound: float
     digits: int = 0
-    bare: str = ""
-    """The figure that says what the bare engine reaches of the same, where that bounds it."""
+    bound_by: str = ""
+    """The figure that says what is reached of the same by something else, where that says why."""
+    without: str = "the bare engine"
+    """What reaches that."""
 
     def reached(self, measured: float) -> bool:
         """Whether a measurement is on the right side of the bound; it is compared unrounded."""
@@ -48,7 +50,15 @@ GOALS = (
     Goal("kill_double_charges_ours", "double charges with the worker killed half way", "at most", 0),
     Goal("idle_queries_per_minute", "queries a minute while all sleep", "at most", 0),
     Goal("herd_drain_to_limit_ratio", "a herd's time, to what the gateway's limit allows", "at most", 1.05, 2),
-    Goal("book_100000x12_seconds", "seconds for a book of 100,000 over 12 months, two cores", "at most", 60, 1),
+    Goal(
+        "book_100000x12_seconds",
+        "seconds for a book of 100,000 over 12 months, two cores",
+        "at most",
+        60,
+        1,
+        "book_100000x12_compiled_seconds",
+        "the same sources compiled",
+    ),
     Goal("life_36_months_seconds", "seconds for 36 months, every task replayed", "at most", 12, 1),
     Goal("life_36_months_cached_ratio", "the same, to its cached run", "at most", 2.0, 2),
     Goal("replay_1000_histories_seconds", "seconds for 1,000 histories replayed on a core", "at most", 30, 1),
@@ -65,7 +75,7 @@ def against_goals(figures: Mapping[str, float]) -> str:
             said, reached = "not measured", ""
         else:
             said, reached = f"{measured:,.{goal.digits}f}", "yes" if goal.reached(measured) else "**no**"
-            if goal.bare in figures and not goal.reached(measured):
-                reached += f"; the bare engine {figures[goal.bare]:,.{goal.digits}f}"
+            if goal.bound_by in figures and not goal.reached(measured):
+                reached += f"; {goal.without} {figures[goal.bound_by]:,.{goal.digits}f}"
         rows.append([goal.what, f"{goal.direction} {goal.bound:,.{goal.digits}f}", said, reached])
     return table(["", "goal", "measured", "reached"], rows)

@@ -133,7 +133,10 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
     if state.hold is not None:
         return []
     items, overdue = [], state.overdue()
+    in_debt = bool(overdue) or state.ended is not None
     for order, rung in enumerate(policy.ladder):
+        if not in_debt and rung.when.kind != "days_before_due":
+            continue  # most invoices are paid before any rung could be about them
         natural = _natural(state, policy, rung, overdue)
         if natural is None:
             continue
@@ -211,10 +214,10 @@ def _crossed(overdue: tuple[Invoice, ...], minor: int) -> datetime | None:
 
 def _not_before(state: Subscription, natural: datetime, rung: Rung | None = None) -> datetime:
     """What a promise, a hold, and (harsh only) an announcement or evidence have kept back is due when the last ends."""
-    floors = [state.promise.at if state.promise else None, state.released_at, state.acted_at]
+    floors = [natural, state.promise.at if state.promise else None, state.released_at, state.acted_at]
     if (state.announced_until or state.evidence_look_at) and (rung is None or rung.harsh):
         floors += [state.announced_until, state.evidence_look_at]
-    return max([natural, *(floor for floor in floors if floor is not None)])
+    return max(floor for floor in floors if floor is not None)
 
 
 def _placements(state: Subscription, policy: Policy) -> list[Item]:
@@ -277,8 +280,9 @@ def _rounds(state: Subscription, policy: Policy) -> list[Item]:
     weekly: datetime | None = None
     if state.hold is None and state.episode is not None:
         # Rounds inside a promise or a hold do not happen and are not made up for; one at its very end does.
-        kept_back = [at - _A_MOMENT for at in (state.promise and state.promise.at, state.released_at) if at]
-        weekly = weekly_round_after(state, policy, max([state.last_round_at or _EPOCH, *kept_back]))
+        after = [state.last_round_at or _EPOCH]
+        after += [at - _A_MOMENT for at in (state.promise and state.promise.at, state.released_at) if at]
+        weekly = weekly_round_after(state, policy, max(after))
     if weekly is not None and (at is None or weekly < at):
         items.append(_item(weekly, "round", "weekly attempt round"))
     if at is not None:

@@ -60,7 +60,7 @@ def play(
     heard = 0
     for _ in range(STEPS_LIMIT):
         state, wake_at, effects = turn(state, policy, world, book, event, answering=answering, witness=witness)
-        entries += [e for e in effects if isinstance(e, Entry)]
+        entries += [e for e in effects if e.kind == "entry"]
         due = wake_at if wake_at is not None and wake_at < until else None
         said = coming[heard] if heard < len(coming) else None
         if said is not None and (due is None or said.at <= due):

@@ -12,8 +12,6 @@ from datetime import date, datetime
 from domain.effects import (
     Charge,
     Effect,
-    KeepInvoice,
-    KeepMessage,
     KeepPayment,
     LedgerEntry,
     LookUpCharge,
@@ -108,14 +106,17 @@ class Book:
     def keep(self, effects: tuple[Effect, ...]) -> None:
         """Write what a decision wants recorded."""
         for effect in effects:
-            if isinstance(effect, LedgerEntry):
-                self.entries.append(effect)
-            elif isinstance(effect, KeepInvoice):
-                self.invoices[effect.invoice.number] = effect.invoice
-            elif isinstance(effect, KeepPayment):
-                self.payments[effect.reference] = effect
-            elif isinstance(effect, KeepMessage):
-                self.messages.add(effect.digest)
+            match effect.kind:
+                case "ledger_entry":
+                    self.entries.append(effect)
+                case "invoice":
+                    self.invoices[effect.invoice.number] = effect.invoice
+                case "payment":
+                    self.payments[effect.reference] = effect
+                case "message":
+                    self.messages.add(effect.digest)
+                case _:
+                    pass  # the timeline is not asked, and others are told
 
     def payment(self, reference: str) -> PaymentFacts | None:
         """A payment and what it pays now, newest allocation first."""
