@@ -82,12 +82,28 @@ _order = attrgetter("at", "rank", "order")
 
 def _items(state: Subscription, policy: Policy) -> list[Item]:
     """Everything to come before the end, in no order."""
-    items = _billing(state, policy) + _rounds(state, policy)
+    items = _billing(state, policy)
+    if state.invoices or state.round_at is not None or state.episode is not None:  # else there is nothing to charge
+        items += _rounds(state, policy)
     if state.invoices or state.ended is not None:  # else no debt is there, and none is left, that a rung could be about
         items += _rungs(state, policy) + _placements(state, policy)
     if state.promise is not None or state.review is not None:
         items += _promises(state) + _reviews(state, policy)
     return items
+
+
+def round_at_once(state: Subscription, policy: Policy, at: datetime) -> Item | None:
+    """The round at `at`, the first thing on the agenda, for the only invoice there is: it was issued at this instant.
+
+    None also where anything else might come first, which is for the agenda to say.
+    """
+    plain = len(state.invoices) == 1 and state.episode is None and state.ended is None
+    calm = state.promise is None and state.review is None and state.hold is None
+    billed = state.bill_not_before is None and not state.cancel_at_period_end
+    if not (plain and calm and billed) or policy.gives_notice:
+        return None
+    at_once = _first_round(state)
+    return _item(at, "round", "attempt round", at_once[1]) if at_once is not None and at_once[0] == at else None
 
 
 def weekly_round_after(state: Subscription, policy: Policy, after: datetime) -> datetime | None:
@@ -133,10 +149,9 @@ def _rungs(state: Subscription, policy: Policy) -> list[Item]:
     if state.hold is not None:
         return []
     items, overdue = [], state.overdue()
-    in_debt = bool(overdue) or state.ended is not None
+    if not overdue and state.ended is None and not policy.gives_notice:
+        return []  # most invoices are paid before any rung could be about them
     for order, rung in enumerate(policy.ladder):
-        if not in_debt and rung.when.kind != "days_before_due":
-            continue  # most invoices are paid before any rung could be about them
         natural = _natural(state, policy, rung, overdue)
         if natural is None:
             continue
@@ -266,17 +281,12 @@ def _spread(state: Subscription, policy: Policy) -> int:
 
 def _rounds(state: Subscription, policy: Policy) -> list[Item]:
     """The next attempt round: for a new invoice, a due date, or the weekly schedule; and charges to look up."""
-    if not state.invoices and state.round_at is None and state.episode is None:
-        return []
     items = [
         _item(i.unresolved.look_up_at, "look_up", f"look up charge {i.unresolved.charge_key}")
         for i in state.invoices
         if i.unresolved is not None
     ]
-    due = [(i.due_at, f"{i.number} is due") for i in state.invoices if _falls_due(i)]
-    if state.round_at is not None:
-        due.append((state.round_at, "a new invoice"))
-    at, why = min(due, default=(None, ""))
+    at, why = _first_round(state) or (None, "")
     weekly: datetime | None = None
     if state.hold is None and state.episode is not None:
         # Rounds inside a promise or a hold do not happen and are not made up for; one at its very end does.
@@ -290,9 +300,15 @@ def _rounds(state: Subscription, policy: Policy) -> list[Item]:
     return items
 
 
-def _falls_due(invoice: Invoice) -> bool:
-    """True for an invoice whose due date is still to be acted on."""
-    return not invoice.missed and invoice.unresolved is None and invoice.open_minor > 0
+def _first_round(state: Subscription) -> tuple[datetime, str] | None:
+    """The next round that is not of the weekly schedule, and why: a new invoice, or a due date to be acted on."""
+    first = (state.round_at, "a new invoice") if state.round_at is not None else None
+    for invoice in state.invoices:
+        if not invoice.missed and invoice.unresolved is None and invoice.open_minor > 0:
+            due = (invoice.due_at, f"{invoice.number} is due")
+            if first is None or due < first:
+                first = due
+    return first
 
 
 def _item(at: datetime, kind: ItemKind, what: str, why: str = "", order: int = 0) -> Item:

@@ -7,17 +7,30 @@ access to `access.settle`, which its callers run once their cause is complete.
 from __future__ import annotations
 
 from datetime import date, datetime
+from operator import attrgetter
 
 from domain import ledger
-from domain.effects import KeepPayment, PlaceWithAgency, RecallFromAgency
+from domain.effects import PlaceWithAgency, RecallFromAgency, make_keep_payment
 from domain.events import PaymentFacts
 from domain.keys import invoice_number
 from domain.money import share
 from domain.periods import add_months, billing_date, days_after, last_of_month, local_date
-from domain.subscription import Channel, Commitment, Invoice, InvoiceKind, PaidPart, Subscription, WriteOff
+from domain.subscription import (
+    Channel,
+    Commitment,
+    Invoice,
+    InvoiceKind,
+    PaidPart,
+    Subscription,
+    WriteOff,
+    make_commitment,
+    make_invoice,
+    make_paid_part,
+)
 from domain.turn import Turn
 from domain.values import replace
 
+_FIRST_PERIOD = attrgetter("first_period")
 WRITE_OFFS_KEPT = 3  # how many write-offs can be undone, newest first; the state must stay small
 
 
@@ -33,7 +46,7 @@ def issue(turn: Turn, kind: InvoiceKind, period: int, start: date, end: date, mi
     ordinal = s.issued + 1
     number = f"{s.id}-termination" if kind == "termination" else invoice_number(s.id, ordinal)
     due_on = local_date(due_at, s.timezone)
-    invoice = Invoice(
+    invoice = make_invoice(
         number=number,
         ordinal=ordinal,
         kind=kind,
@@ -47,7 +60,7 @@ def issue(turn: Turn, kind: InvoiceKind, period: int, start: date, end: date, mi
         missed_on=start if turn.policy.billing.in_advance and kind == "period" else due_on,
     )
     if kind != "termination":
-        turn.change(issued=ordinal)
+        turn.now.issued = ordinal
         turn.say(
             "invoice_issued",
             invoice=number,
@@ -69,15 +82,19 @@ def issue(turn: Turn, kind: InvoiceKind, period: int, start: date, end: date, mi
 def receive(turn: Turn, minor: int, channel: Channel, reference: str, invoice: str | None) -> None:
     """Take money in: the named invoice first, then the oldest open one by issue, the rest is credit."""
     turn.say("payment_received", amount=turn.amount(minor), channel=channel, reference=reference)
-    turn.effects.append(KeepPayment(reference, minor, channel, turn.at))
+    turn.effects.append(make_keep_payment(reference, minor, channel, turn.at))
     turn.post("payment received", *ledger.received(channel, minor, reference))
-    turn.change(credit=(*turn.state.credit, PaidPart(reference, minor)))
+    turn.now.credit = (*turn.state.credit, make_paid_part(reference, minor))
     placed_before = {i.number: i for i in turn.state.invoices if i.placed_minor}
     named = turn.state.invoice(invoice) if invoice else None
     if named is not None:
-        _pay(turn, named, PaidPart(reference, min(minor, named.open_minor)))
+        _pay(turn, named, make_paid_part(reference, min(minor, named.open_minor)))
     for open_invoice in turn.state.invoices:
-        _pay(turn, open_invoice, PaidPart(reference, min(_credit_of(turn.state, reference), open_invoice.open_minor)))
+        _pay(
+            turn,
+            open_invoice,
+            make_paid_part(reference, min(_credit_of(turn.state, reference), open_invoice.open_minor)),
+        )
     _settle_placements(turn, placed_before, recall=channel != "agency", because=f"paid by {channel}")
 
 
@@ -93,7 +110,7 @@ def apply_credit(turn: Turn) -> None:
             if now is None:
                 break
             taken = min(part.minor, now.open_minor)
-            _pay(turn, now, PaidPart(part.reference, taken))
+            _pay(turn, now, make_paid_part(part.reference, taken))
             used += taken
         if used:
             turn.say("credit_applied", invoice=open_invoice.number, amount=turn.amount(used))
@@ -120,7 +137,7 @@ def reverse(turn: Turn, payment: PaymentFacts, minor: int, reason: str) -> int:
     turn.say("payment_reversed", amount=turn.amount(minor), reason=reason, reference=payment.reference)
     left = minor
     unspent = min(left, _credit_of(turn.state, payment.reference))
-    turn.change(credit=_with_credit(turn.state.credit, PaidPart(payment.reference, -unspent)))
+    turn.change(credit=_with_credit(turn.state.credit, make_paid_part(payment.reference, -unspent)))
     left -= unspent
     reopened = 0
     for allocation in payment.allocations:
@@ -129,7 +146,7 @@ def reverse(turn: Turn, payment: PaymentFacts, minor: int, reason: str) -> int:
             continue
         invoice = turn.state.invoice(allocation.invoice.number) or allocation.invoice
         turn.post("allocation undone", *ledger.allocated(invoice.number, -taken, payment.reference))
-        reopen(turn, invoice, taken, paid_back=PaidPart(payment.reference, taken))
+        reopen(turn, invoice, taken, paid_back=make_paid_part(payment.reference, taken))
         left -= taken
         reopened += taken
     turn.post(f"payment reversed: {reason}", *ledger.returned(payment.channel, minor, payment.reference))
@@ -156,7 +173,7 @@ def reopen(turn: Turn, invoice: Invoice, minor: int, paid_back: PaidPart | None)
         )
     paid_by = invoice.paid_by
     if paid_back is not None:
-        paid_by = _with_credit(paid_by, PaidPart(paid_back.reference, -paid_back.minor))
+        paid_by = _with_credit(paid_by, make_paid_part(paid_back.reference, -paid_back.minor))
     _count_received(turn, invoice, -minor, in_full=False)
     turn.keep(replace(invoice, open_minor=invoice.open_minor + minor, paid_by=paid_by, reopened_at=turn.at))
 
@@ -260,15 +277,13 @@ def _pay(turn: Turn, invoice: Invoice, part: PaidPart) -> None:
         return
     s = turn.state
     turn.post("allocated", *ledger.allocated(invoice.number, part.minor, part.reference))
-    turn.change(credit=_with_credit(s.credit, PaidPart(part.reference, -part.minor)))
+    turn.now.credit = _with_credit(s.credit, make_paid_part(part.reference, -part.minor))
     left = invoice.open_minor - part.minor
     _count_received(turn, invoice, part.minor, in_full=left == 0)
     if left == 0:
         by_money = invoice.written_off_minor == 0
-        turn.change(
-            paid_invoices=s.paid_invoices + by_money,
-            late_payments=s.late_payments + invoice.missed,
-        )
+        turn.now.paid_invoices = s.paid_invoices + by_money
+        turn.now.late_payments = s.late_payments + invoice.missed
     placed = invoice.placed_minor if left else 0
     turn.keep(replace(invoice, open_minor=left, paid_by=_with_credit(invoice.paid_by, part), placed_minor=placed))
 
@@ -300,10 +315,12 @@ def _credit_of(state: Subscription, reference: str) -> int:
 
 def _with_credit(parts: tuple[PaidPart, ...], change: PaidPart) -> tuple[PaidPart, ...]:
     """The parts with one reference's share changed; shares of zero disappear."""
+    if not parts:
+        return (change,) if change.minor else ()
     for place, known in enumerate(parts):
         if known.reference == change.reference:
             minor = known.minor + change.minor
-            changed = (PaidPart(known.reference, minor),) if minor else ()
+            changed = (make_paid_part(known.reference, minor),) if minor else ()
             return parts[:place] + changed + parts[place + 1 :]
     return (*parts, change) if change.minor else parts
 
@@ -313,7 +330,7 @@ def _commitment_of(state: Subscription, period: int) -> Commitment:
     for commitment in state.commitments:
         if commitment.first_period == first:
             return commitment
-    return Commitment(first)
+    return make_commitment(first)
 
 
 def _count_received(turn: Turn, invoice: Invoice, minor: int, *, in_full: bool) -> None:
@@ -322,9 +339,11 @@ def _count_received(turn: Turn, invoice: Invoice, minor: int, *, in_full: bool) 
     if not s.instalments or invoice.kind != "period":
         return
     known = _commitment_of(s, invoice.period)
-    received = tuple([p for p in known.received if p != invoice.period])
+    received = known.received
+    if invoice.period in received:
+        received = tuple([p for p in received if p != invoice.period])
     if in_full:
         received = (*received, invoice.period)
-    counted = Commitment(known.first_period, received, known.received_minor + minor)
-    others = [c for c in s.commitments if c.first_period != known.first_period]
-    turn.change(commitments=tuple(sorted([*others, counted], key=lambda c: c.first_period))[-2:])
+    counted = make_commitment(known.first_period, received, known.received_minor + minor)
+    both = [*[c for c in s.commitments if c.first_period != known.first_period], counted]
+    turn.now.commitments = tuple(sorted(both, key=_FIRST_PERIOD)[-2:] if len(both) > 1 else both)

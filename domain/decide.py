@@ -9,17 +9,18 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain import access, debts, ending, ladder, ledger, messages, rounds, support
-from domain.agenda import Item, next_item, oldest_of, weekly_round_after
+from domain.agenda import Item, next_item, oldest_of, round_at_once, weekly_round_after
 from domain.effects import (
     Decision,
     Effect,
     KeepMessage,
     KeepUnapplied,
-    LedgerEntry,
     LookUpMessage,
     LookUpPayment,
     SendMail,
     View,
+    make_decision,
+    make_ledger_entry,
 )
 from domain.events import (
     ChargeAnswered,
@@ -62,10 +63,10 @@ def decide(state: Subscription, event: Event, policy: Policy) -> Decision:
         )
     turn = _turn(state, event, policy)
     if turn.question is None and turn.state.asked_for is not None:
-        turn.change(asked_for=None)
+        turn.now.asked_for = None
     after = turn.decided()
     upcoming = None if turn.question else next_item(after, policy)
-    return Decision(after, _addressed(turn), turn.question, upcoming.at if upcoming else None)
+    return make_decision(after, _addressed(turn), turn.question, upcoming.at if upcoming else None)
 
 
 def _addressed(turn: Turn) -> tuple[Effect, ...]:
@@ -134,7 +135,7 @@ def _deadline(state: Subscription, policy: Policy, now: datetime) -> Turn:
         return Turn(state, policy, now, BY_POLICY, "")
     turn = Turn(state, policy, item.at, BY_POLICY, item.why)
     known = state.facts
-    turn.change(acted_at=item.at, facts=known if known and known.at == item.at else None)
+    turn.now.acted_at, turn.now.facts = item.at, known if known and known.at == item.at else None
     _act(turn, item, now)
     return turn
 
@@ -147,6 +148,10 @@ def _act(turn: Turn, item: Item, now: datetime) -> None:
             ladder.climb(turn, next(r for r in policy.ladder if r.id == item.what))
         case "invoice":
             ending.bill_period(turn)
+            at_once = None if turn.mailed else round_at_once(turn.state, policy, item.at)
+            if at_once is not None and rounds.usable_methods(turn.state, policy):
+                turn.because = at_once.why  # a decision of its own would find nothing else to do
+                rounds.start(turn, item.at)
         case "round":
             following = weekly_round_after(s, policy, item.at) if item.what.startswith("weekly") else None
             if following is not None and following <= now:
@@ -186,7 +191,7 @@ def _of_round(state: Subscription, policy: Policy) -> Turn:
     if round_ is None:
         raise AssertionError(f"subscription {state.id}: a charge was answered, but no round is under way")
     turn = Turn(state, policy, round_.at, round_.by, round_.because)
-    turn.change(asked_for=None)
+    turn.now.asked_for = None
     return turn
 
 
@@ -259,7 +264,7 @@ def _refuse(turn: Turn, signal: str, why: str, message: Message | None) -> Turn:
             turn.effects.append(money)
             key = f"{turn.state.id}/unapplied/{short_digest(money.reference)}"
             postings = ledger.unapplied(money.channel, money.minor, money.reference)
-            turn.effects.append(LedgerEntry(key, turn.at, "unapplied", postings, turn.by, turn.because))
+            turn.effects.append(make_ledger_entry(key, turn.at, "unapplied", postings, turn.by, turn.because))
         _remember(turn, message)
     else:
         turn.remark(f"refused {signal[: messages.TEXT_LIMIT]}: {why}"[: messages.TEXT_LIMIT])

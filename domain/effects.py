@@ -13,12 +13,11 @@ from typing import Literal
 
 from domain.policy import Standing
 from domain.subscription import Channel, Invoice, MethodKind, Role, Subscription
-from domain.values import soon_made
+from domain.values import maker
 
 FieldValue = str | bool | int | list[str]
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line of the timeline: what happened, when it was due, who caused it and why. `number` counts from 1."""
@@ -32,7 +31,9 @@ class Entry:
     kind: Literal["entry"] = "entry"
 
 
-@soon_made
+make_entry = maker(Entry)
+
+
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One side of a ledger entry: debit is positive, credit negative. `payment` is the reference of the money moved."""
@@ -42,7 +43,9 @@ class Posting:
     payment: str | None = None
 
 
-@soon_made
+make_posting = maker(Posting)
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """A balanced entry. `key` is unique for ever; writing it twice is impossible."""
@@ -63,7 +66,9 @@ class LedgerEntry:
             raise ValueError(f"ledger entry {self.key}: its postings sum to {total}, expected 0")
 
 
-@soon_made
+make_ledger_entry = maker(LedgerEntry)
+
+
 @dataclass(frozen=True, slots=True)
 class KeepInvoice:
     """The invoice as it stands now, open or closed; replaces what was kept under its number."""
@@ -72,7 +77,9 @@ class KeepInvoice:
     kind: Literal["invoice"] = "invoice"
 
 
-@soon_made
+make_keep_invoice = maker(KeepInvoice)
+
+
 @dataclass(frozen=True, slots=True)
 class KeepPayment:
     """A payment received, under a reference that is unique within the subscription."""
@@ -82,6 +89,9 @@ class KeepPayment:
     channel: Channel
     at: datetime
     kind: Literal["payment"] = "payment"
+
+
+make_keep_payment = maker(KeepPayment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +203,6 @@ Tiding = SendMail | CommandPlatform | TellPlatform | PlaceWithAgency | RecallFro
 Effect = Record | Tiding
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class Charge:
     """Ask the gateway for money. `at` is the business time of the round; real gateways ignore it."""
@@ -206,6 +215,9 @@ class Charge:
     currency: str
     at: datetime
     kind: Literal["charge"] = "charge"
+
+
+make_charge = maker(Charge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +263,6 @@ class LookUpMessage:
 Question = Charge | LookUpCharge | ReadFacts | LookUpPayment | LookUpMessage
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The new state, what to write and tell, what to ask, and when to wake if nothing comes (None: never)."""
@@ -260,6 +271,9 @@ class Decision:
     effects: tuple[Effect, ...]
     question: Question | None
     wake_at: datetime | None
+
+
+make_decision = maker(Decision)
 
 
 @dataclass(frozen=True, slots=True)

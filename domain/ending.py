@@ -115,7 +115,8 @@ def bill_period(turn: Turn) -> None:
     end = billing_date(s.starts_on, s.next_period + 1)
     period = s.next_period
     minor = max(0, s.price_minor - s.next_period_billed_minor)
-    turn.change(next_period=period + 1, next_period_from=None, next_period_billed_minor=0)
+    now = turn.now
+    now.next_period, now.next_period_from, now.next_period_billed_minor = period + 1, None, 0
     debts.issue(turn, "period", period, start, end, minor, _due_at(turn))
     _charge_after_issue(turn)
 
@@ -185,4 +186,4 @@ def _due_at(turn: Turn) -> datetime:
 def _charge_after_issue(turn: Turn) -> None:
     """A postpaid invoice is charged at once where a method is on file; a prepaid one when it is due, which is now."""
     if turn.policy.billing.charge_on_issue:
-        turn.change(round_at=turn.at)
+        turn.now.round_at = turn.at

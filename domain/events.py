@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from domain.subscription import Channel, Invoice
+from domain.values import maker
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,9 @@ class DeadlinePassed:
     """It is `at`: act on the first item of the agenda that is due by now. Nothing happens where none is."""
 
     at: datetime
+
+
+make_deadline_passed = maker(DeadlinePassed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class ChargeAnswered:
     outcome: Literal["approved", "declined", "unknown"]
     reason: str | None
     at: datetime
+
+
+make_charge_answered = maker(ChargeAnswered)
 
 
 @dataclass(frozen=True, slots=True)

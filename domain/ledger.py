@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from domain.effects import LedgerEntry, Posting
+from domain.effects import LedgerEntry, Posting, make_posting
 
 
 def receivable(invoice: str) -> str:
@@ -33,42 +33,42 @@ def placed(invoice: str) -> str:
 
 def issued(invoice: str, minor: int) -> tuple[Posting, ...]:
     """An invoice is owed."""
-    return Posting(receivable(invoice), minor), Posting("revenue", -minor)
+    return make_posting(receivable(invoice), minor), make_posting("revenue", -minor)
 
 
 def voided(invoice: str, minor: int) -> tuple[Posting, ...]:
     """What was invoiced is not owed after all."""
-    return Posting("revenue", minor), Posting(receivable(invoice), -minor)
+    return make_posting("revenue", minor), make_posting(receivable(invoice), -minor)
 
 
 def received(channel: str, minor: int, payment: str) -> tuple[Posting, ...]:
     """Money came in; it is credit until it is allocated."""
-    return Posting(f"cash:{channel}", minor, payment), Posting("credit", -minor, payment)
+    return make_posting(f"cash:{channel}", minor, payment), make_posting("credit", -minor, payment)
 
 
 def returned(channel: str, minor: int, payment: str) -> tuple[Posting, ...]:
     """Money was taken back out of what had become credit again."""
-    return Posting("credit", minor, payment), Posting(f"cash:{channel}", -minor, payment)
+    return make_posting("credit", minor, payment), make_posting(f"cash:{channel}", -minor, payment)
 
 
 def allocated(invoice: str, minor: int, payment: str) -> tuple[Posting, ...]:
     """Credit pays an invoice; a negative amount undoes it."""
-    return Posting("credit", minor, payment), Posting(receivable(invoice), -minor, payment)
+    return make_posting("credit", minor, payment), make_posting(receivable(invoice), -minor, payment)
 
 
 def written_off(invoice: str, minor: int) -> tuple[Posting, ...]:
     """An invoice will not be collected; a negative amount undoes it."""
-    return Posting("bad_debt", minor), Posting(receivable(invoice), -minor)
+    return make_posting("bad_debt", minor), make_posting(receivable(invoice), -minor)
 
 
 def placement(invoice: str, minor: int) -> tuple[Posting, ...]:
     """The agency has so much more of an invoice; a negative amount takes it back."""
-    return Posting(placed(invoice), minor), Posting("agency", -minor)
+    return make_posting(placed(invoice), minor), make_posting("agency", -minor)
 
 
 def unapplied(channel: str, minor: int, payment: str) -> tuple[Posting, ...]:
     """Money came that belongs to no open subscription."""
-    return Posting(f"cash:{channel}", minor, payment), Posting("unapplied", -minor, payment)
+    return make_posting(f"cash:{channel}", minor, payment), make_posting("unapplied", -minor, payment)
 
 
 def balances(entries: Iterable[LedgerEntry]) -> dict[str, int]:

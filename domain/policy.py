@@ -298,6 +298,11 @@ class Policy:
         return next((undo for done, undo in self.access.counterparts if done == command), None)
 
     @property
+    def gives_notice(self) -> bool:
+        """True where a rung comes before an invoice is due."""
+        return "days_before_due" in [rung.when.kind for rung in self.ladder]
+
+    @property
     def committed(self) -> bool:
         """True where the plan is a commitment of instalments."""
         return any(isinstance(effect, Terminate) for rung in self.ladder for effect in rung.then) or (

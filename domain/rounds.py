@@ -9,11 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from domain import access, debts
-from domain.effects import Charge, LookUpCharge
+from domain.effects import LookUpCharge, make_charge
 from domain.events import ChargeAnswered, ChargeLookedUp
 from domain.keys import charge_key
 from domain.policy import Policy
-from domain.subscription import CHARGEABLE, Invoice, MethodKind, Role, Round, Subscription, Unresolved
+from domain.subscription import CHARGEABLE, Invoice, MethodKind, Role, Round, Subscription, Unresolved, make_round
 from domain.turn import Turn
 from domain.values import replace
 
@@ -28,7 +28,8 @@ LOOK_UP_AGAIN = timedelta(minutes=15)
 def start(turn: Turn, at: datetime) -> None:
     """Begin a round dated `at`; what is due by then is past due if the round does not pay it."""
     last = max(at, turn.state.last_round_at or at)
-    turn.change(round=Round(at, turn.by, turn.because), round_at=None, last_round_at=last)
+    now = turn.now
+    now.round, now.round_at, now.last_round_at = make_round(at, turn.by, turn.because), None, last
     _next_charge(turn, at)
 
 
@@ -36,7 +37,7 @@ def resume(turn: Turn, invoice: Invoice, at: datetime) -> None:
     """Ask again what became of an unresolved charge; the round goes on from there."""
     pending = invoice.unresolved
     if pending is not None:
-        turn.change(round=Round(at, turn.by, turn.because, invoice=invoice.number, role=pending.role))
+        turn.change(round=make_round(at, turn.by, turn.because, invoice=invoice.number, role=pending.role))
         _look_up(turn, invoice, pending)
 
 
@@ -153,14 +154,14 @@ def _next_charge(turn: Turn, now: datetime) -> None:
     tried_here = invoice.number == round_.invoice
     if tried_here and round_.role is not None:
         order = turn.policy.billing.methods
-        roles = tuple(r for r in roles if order.index(r) > order.index(round_.role))
+        roles = tuple([r for r in roles if order.index(r) > order.index(round_.role)])
     if not roles:
         return _finish(turn, now)
     role = roles[0]
     if not tried_here:
         invoice = replace(invoice, rounds=invoice.rounds + 1)
         turn.keep(invoice)
-    turn.change(round=replace(round_, invoice=invoice.number, role=role))
+    turn.now.round = replace(round_, invoice=invoice.number, role=role)
     method = s.method(role)
     if method is not None:
         key = charge_key(invoice.number, invoice.rounds, role)
@@ -169,7 +170,7 @@ def _next_charge(turn: Turn, now: datetime) -> None:
 
 
 def _charge(turn: Turn, invoice: Invoice, role: Role, method: MethodKind, key: str, minor: int, at: datetime) -> None:
-    turn.ask(Charge(key, invoice.number, role, method, minor, turn.state.currency, at), "charge")
+    turn.ask(make_charge(key, invoice.number, role, method, minor, turn.state.currency, at), "charge")
 
 
 def _look_up(turn: Turn, invoice: Invoice, pending: Unresolved) -> None:
@@ -185,7 +186,7 @@ def _approved(turn: Turn, invoice: Invoice, key: str, method: MethodKind, taken:
         invoice = replace(invoice, unresolved=None)
         turn.keep(invoice)
     if method == "card":
-        turn.change(card_failures=0)
+        turn.now.card_failures = 0
     debts.receive(turn, taken, "paypal" if method == "paypal" else "card", key, invoice.number)
     if turn.policy.billing.receipt_mail:
         turn.mail(turn.policy.billing.receipt_mail, invoice=invoice.number, amount=turn.amount(taken))
@@ -216,7 +217,7 @@ def _finish(turn: Turn, now: datetime) -> None:
     round_ = turn.state.round
     if round_ is None:
         return
-    turn.change(round=None)
+    turn.now.round = None
     failed_at = round_.failed_at or (round_.at if now - round_.at <= PROMPT else now)
     for invoice in turn.state.invoices:
         if invoice.due_at <= round_.at and not invoice.missed and invoice.unresolved is None:

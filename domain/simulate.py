@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from domain.decide import decide
 from domain.effects import Decision, Effect, Entry, Question
-from domain.events import DeadlinePassed, Event, MessageReceived
+from domain.events import DeadlinePassed, Event, MessageReceived, make_deadline_passed
 from domain.opening import opened
 from domain.policy import Policy
 from domain.scenario import Said, Scenario
@@ -67,7 +67,7 @@ def play(
             heard += 1
             event = MessageReceived(said.signal, (said.payload,), said.at)
         elif due is not None:
-            event = DeadlinePassed(due)
+            event = make_deadline_passed(due)
         else:
             return Played(tuple(entries), state)
     raise NeverEnds(f"policy {policy.name}: {STEPS_LIMIT} steps did not reach {until.isoformat()}")

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from domain.policy import Standing
-from domain.values import soon_made
+from domain.values import maker
 
 Role = Literal["primary", "secondary"]
 MethodKind = Literal["card", "paypal", "bank_transfer"]
@@ -31,7 +31,6 @@ class PolicyName:
     digest: str
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class PaidPart:
     """What one payment, named by its reference, paid of an invoice or left as credit."""
@@ -40,7 +39,9 @@ class PaidPart:
     minor: int
 
 
-@soon_made
+make_paid_part = maker(PaidPart)
+
+
 @dataclass(frozen=True, slots=True)
 class Invoice:
     """A demand for money. `open_minor` is what is still owed of it; 0 once paid, voided or written off."""
@@ -75,6 +76,9 @@ class Invoice:
     """Rungs before the due date that this invoice has had."""
     paid_by: tuple[PaidPart, ...] = ()
     unresolved: Unresolved | None = None
+
+
+make_invoice = maker(Invoice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,6 @@ class Review:
     escalated: bool = False
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class Commitment:
     """What one year's commitment has received: which instalments (periods) in full, and how much money."""
@@ -157,6 +160,9 @@ class Commitment:
     received_minor: int = 0
 
 
+make_commitment = maker(Commitment)
+
+
 @dataclass(frozen=True, slots=True)
 class WriteOff:
     at: datetime
@@ -164,7 +170,6 @@ class WriteOff:
     """Each as it stands now, but for `open_minor`, which is what was written off of it here."""
 
 
-@soon_made
 @dataclass(frozen=True, slots=True)
 class Round:
     """An attempt round under way: which invoice and method were charged last, and what the round has found so far."""
@@ -178,6 +183,9 @@ class Round:
     role: Role | None = None
     failed_at: datetime | None = None
     stuck: bool = False
+
+
+make_round = maker(Round)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Any
 from domain.effects import (
     CommandPlatform,
     Effect,
-    Entry,
     FieldValue,
-    KeepInvoice,
-    LedgerEntry,
     Posting,
     Question,
     SendMail,
+    make_entry,
+    make_keep_invoice,
+    make_ledger_entry,
 )
 from domain.money import decimal_text
 from domain.policy import Policy, Standing
@@ -34,15 +34,15 @@ _ORDINAL = attrgetter("ordinal")
 class Turn:
     """Gathers one decision; effects keep the order of their causes.
 
-    `state` is what is true by now: a copy of the turn's own, changed by `change` alone, until it is `decided`. What a
-    rule needs as it was before, it has to take out first.
+    `state` is what is true by now: a copy of the turn's own, changed by `change`, or field by field as `now`, until it
+    is `decided`. What a rule needs as it was before, it has to take out first.
     """
 
-    __slots__ = ("_open", "at", "because", "by", "effects", "mailed", "policy", "question", "state")
+    __slots__ = ("at", "because", "by", "effects", "mailed", "now", "policy", "question", "state")
 
     def __init__(self, state: Subscription, policy: Policy, at: datetime, by: str, because: str) -> None:
         self.state = thawed(state)
-        self._open: Any = self.state  # the same, for those here who set what others may only read
+        self.now: Any = self.state  # the same, for whoever sets a field; it refuses those that a state does not have
         self.policy = policy
         self.at = at
         self.by = by
@@ -63,7 +63,9 @@ class Turn:
     def ask(self, question: Question, asked_for: str, **fields: Any) -> None:
         """End the turn with a question; its answer is the next event."""
         self.question = question
-        self.change(asked_for=asked_for, **fields)
+        self.now.asked_for = asked_for
+        if fields:
+            self.change(**fields)
 
     def amount(self, minor: int) -> str:
         """As the contract writes it."""
@@ -71,21 +73,21 @@ class Turn:
 
     def say(self, what: str, **fields: FieldValue) -> None:
         """Write an entry of the timeline."""
-        number = self._open.entries = self.state.entries + 1
-        self.effects.append(Entry(number, self.at, what, fields, self.by, self.because))
+        number = self.now.entries = self.state.entries + 1
+        self.effects.append(make_entry(number, self.at, what, fields, self.by, self.because))
 
     def post(self, what: str, *postings: Posting) -> None:
         """Write a ledger entry. Postings of zero are left out; with nothing left, nothing is written."""
         moved = tuple([p for p in postings if p.minor])
         if not moved:
             return
-        number = self._open.postings = self.state.postings + 1
+        number = self.now.postings = self.state.postings + 1
         key = f"{self.state.id}/{number:06d}"
-        self.effects.append(LedgerEntry(key, self.at, what, moved, self.by, self.because))
+        self.effects.append(make_ledger_entry(key, self.at, what, moved, self.by, self.because))
 
     def tiding_key(self, party: str) -> str:
         """The key of the next mail, command or placement; keys of one subscription sort in the order they were sent."""
-        number = self._open.sent = self.state.sent + 1
+        number = self.now.sent = self.state.sent + 1
         return f"{self.state.id}/{number:06d}/{party}"
 
     def mail(self, template: str, **about: str) -> None:
@@ -129,8 +131,8 @@ class Turn:
             invoice = replace(invoice, missed=False)
         if invoice.open_minor > 0 or invoice.unresolved is not None:
             others.append(invoice)
-        self._open.invoices = tuple(sorted(others, key=_ORDINAL) if len(others) > 1 else others)
-        self.effects.append(KeepInvoice(invoice))
+        self.now.invoices = tuple(sorted(others, key=_ORDINAL) if len(others) > 1 else others)
+        self.effects.append(make_keep_invoice(invoice))
         if self.state.written_off and any(
             i.number == invoice.number for w in self.state.written_off for i in w.invoices
         ):

@@ -29,6 +29,7 @@ from domain.events import (
     MessageLookedUp,
     PaymentFacts,
     PaymentLookedUp,
+    make_charge_answered,
 )
 from domain.opening import Outcome
 from domain.periods import local_date
@@ -65,19 +66,21 @@ class World:
 
     def rule(self, role: Role, on: date) -> GatewayRule | None:
         """The rule that answers a charge on a local date."""
-        covering = (r for r in self.gateway if r.role == role and r.first_on <= on and (not r.until or on < r.until))
-        return next(reversed(list(covering)), None)
+        for rule in reversed(self.gateway):
+            if rule.role == role and rule.first_on <= on and (not rule.until or on < rule.until):
+                return rule
+        return None
 
     def charge(self, role: Role, at: datetime, timezone: str) -> ChargeAnswered:
         """What the gateway answers at once."""
         rule = self.rule(role, local_date(at, timezone))
         match rule.outcome if rule else "approved":
             case "approved":
-                return ChargeAnswered("approved", None, at)
+                return make_charge_answered("approved", None, at)
             case "declined":
-                return ChargeAnswered("declined", rule.reason if rule else None, at)
+                return make_charge_answered("declined", rule.reason if rule else None, at)
             case _:
-                return ChargeAnswered("unknown", None, at)
+                return make_charge_answered("unknown", None, at)
 
     def look_up(self, role: Role, at: datetime, timezone: str) -> ChargeLookedUp:
         """What the gateway tells of a charge made at `at` when asked by key."""

@@ -122,6 +122,8 @@ class Turns:
         asks = [t["is"] for t in step.happened if t["is"] in ("asked", "look_up")]
         if asks:
             self.round = True
+            if "invoice_issued" in told:
+                things.until("invoice_issued")  # it is what the round is for
             if asks[0] == "asked":
                 self._round_is_due(due, step.cause.at)
         elif not told & {"invoice_issued", "cancelled", "collections_placed", "evidence_hold"}:

@@ -1,12 +1,18 @@
 """Billing: one invoice a period, credit before charges, derived keys, and mails that are true when they are sent."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import pytest
 
-from domain.effects import LedgerEntry, PlaceWithAgency, RecallFromAgency, SendMail
+from domain.agenda import next_item, round_at_once
+from domain.effects import Decision, Entry, LedgerEntry, PlaceWithAgency, RecallFromAgency, SendMail
+from domain.events import Event
 from domain.keys import charge_key, invoice_number, short_digest
+from domain.policy import Policy
+from domain.subscription import Ended, Episode, Hold, Invoice, Promise, Review, Subscription
+from domain.values import replace
 from tests.domain.gateway import APPROVED, DECLINED
 from tests.domain.life import Life, begins
 from tests.domain.variations import Vary
@@ -130,6 +136,76 @@ def test_a_method_that_was_added_in_time_is_charged_on_the_billing_date() -> Non
     life.tell("2026-01-15", "payment-method-updated", role="secondary", method="card").play("2026-01-16")
     assert life.story("charge") == ["01-15 charge approved 49.00"]
     assert life.gateway.asked[0].role == "secondary"
+
+
+def decisions(policy: Policy | str, until: str, **terms: str | None) -> list[tuple[str, list[str]]]:
+    """Of each decision that did anything: what it asked, and the lines it wrote, each with its cause."""
+    seen: list[tuple[str, list[str]]] = []
+
+    def look(_: Subscription, __: Event, decision: Decision) -> None:
+        told = [f"{e.what}: {e.because}" for e in decision.effects if isinstance(e, Entry)]
+        asked = decision.question.kind if decision.question else ""
+        if told or asked:
+            seen.append((asked, told))
+
+    life = begins(policy, **terms)  # type: ignore[arg-type]
+    life.witness = look
+    life.play(until)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("policy", "issued_on", "why"),
+    [("photo-monthly", "2026-02-15", "s-1-0002 is due"), ("hosting", "2026-03-15", "a new invoice")],
+)
+def test_an_invoice_and_the_round_that_charges_it_at_once_are_one_decision_with_both_causes(
+    policy: str, issued_on: str, why: str
+) -> None:
+    issued, charged = decisions(policy, f"{issued_on}T12:00")[-2:]
+    assert issued == ("charge", ["invoice_issued: billing date"])
+    assert charged == ("", [f"charge: {why}", f"payment_received: {why}"])
+
+
+def test_an_invoice_that_is_mailed_is_a_decision_of_its_own(vary: Vary) -> None:
+    """Its mail tells what comes next as things stand before the round."""
+    bill = {"every": "month", "in": "advance", "at": "00:00", "due_after_days": 0, "invoice_email": "invoice"}
+    issued, charge, _ = decisions(vary("photo-monthly", bill=bill), "2026-02-16")[-3:]
+    assert issued == ("", ["invoice_issued: billing date", "email: billing date"])
+    assert charge == ("charge", [])
+
+
+def test_an_invoice_that_no_method_can_pay_is_a_decision_of_its_own() -> None:
+    issued, missed = decisions("photo-monthly", "2026-01-16", primary="bank_transfer", secondary=None)
+    assert issued == ("", ["invoice_issued: billing date"])
+    assert missed == ("", ["standing: s-1-0001 is due", "email: s-1-0001 is due"])
+
+
+AT = datetime(2026, 1, 15, 5, tzinfo=UTC)
+INVOICE = Invoice("s-1-0001", 1, "period", 0, date(2026, 1, 15), date(2026, 2, 15), 4900, 4900, AT, AT, AT.date())
+LATER = replace(INVOICE, number="s-1-0002", ordinal=2)
+
+
+@pytest.mark.parametrize(
+    "differs",
+    [
+        {"invoices": (INVOICE, LATER)},
+        {"invoices": ()},
+        {"invoices": (replace(INVOICE, due_at=AT + timedelta(days=1)),)},
+        {"episode": Episode(AT)},
+        {"ended": Ended(AT, AT.date(), retroactive=False, by="customer")},
+        {"promise": Promise(AT.date(), AT, "support")},
+        {"review": Review(AT, "locked", 3)},
+        {"hold": Hold(AT, "support", "asked")},
+        {"bill_not_before": AT},
+        {"cancel_at_period_end": "customer"},
+    ],
+    ids=lambda differs: next(iter(differs)),
+)
+def test_where_anything_else_might_come_first_the_round_waits_for_the_agenda(differs: dict[str, Any]) -> None:
+    life = begins("photo-monthly")
+    plain = replace(life.state, invoices=(INVOICE,), next_period=1, issued=1)
+    assert round_at_once(plain, life.policy, AT) == next_item(plain, life.policy)
+    assert round_at_once(replace(plain, **differs), life.policy, AT) is None
 
 
 def test_invoices_and_receipts_are_mailed_where_a_policy_wants_them(vary: Vary) -> None:
