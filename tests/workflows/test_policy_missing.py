@@ -4,13 +4,21 @@ import asyncio
 import gc
 import logging
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.api.enums.v1 import EventType
+from temporalio.client import WorkflowHandle
+from temporalio.testing import TimeSkipper
 
+from domain import published
+from domain.periods import parse_local
 from domain.policy import Policy
 from domain.published import publish
+from engine import virtual_time
 from engine.stage import stage
+from engine.virtual_time import NotSettled, VirtualTime
 from policies.load import load
 from tests.workflows.lives import PATIENCE, Life, begun, events, json_payload
 
@@ -52,3 +60,32 @@ async def test_an_unknown_policy_stops_the_task_and_the_subscription_goes_on_onc
         assert [e.what for e in await life.entries("invoice_issued", "refused")] == ["invoice_issued"]
         assert await house.books.audit(life.id) == []
     gc.collect()  # the SDK leaves the coroutine of a workflow that could not be made; its warning belongs here
+
+
+class Withdrawn(TimeSkipper):
+    """A worker that is given another release in the moment in which time begins to be skipped."""
+
+    async def fast_forward(
+        self, handle: WorkflowHandle[Any, Any], duration: timedelta | float | None = None, /
+    ) -> bool:
+        published._published.clear()
+        return await super().fast_forward(handle, duration)
+
+
+@pytest.mark.slow  # the limits are of real time
+async def test_a_hop_over_a_task_that_always_fails_ends_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server skips no time while a task is tried again, and its answer would be waited for without end."""
+    caplog.set_level(logging.CRITICAL, logger="temporalio.worker")
+    monkeypatch.setattr(published, "_published", {})
+    monkeypatch.setattr(virtual_time, "SKIP_SECONDS", 3.0)
+    monkeypatch.setattr(virtual_time, "SETTLE_SECONDS", 3.0)
+    async with stage(cached_workflows=0) as house:
+        life = await begun(house, "photo-monthly", "withdrawn")
+        await life.settled()
+        time = VirtualTime(house.client, Withdrawn)
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(NotSettled, match="did not come to rest within 3 s: it works on a task"):
+                await time.hop(life.id, parse_local("2026-01-16T12:00", life.terms.customer.timezone))
+    gc.collect()  # as above
