@@ -44,15 +44,15 @@ class NotCompiled(RuntimeError):
     """The core could not be compiled here; says what was missing, or what the compiler said."""
 
 
-def compiled(modules: Sequence[str] = MODULES) -> Path:
-    """Compile modules of `domain`, unless that was done with these very sources and tools; gives their folder.
+def compiled() -> Path:
+    """Compile the core, unless that was done with these very sources and tools; gives its folder.
 
     Raises NotCompiled.
     """
     headers = Path(sysconfig.get_path("include"))
     if not (headers / "Python.h").exists():
         raise NotCompiled(f"no Python.h in {headers}: expected the headers of this Python; Debian: python3-dev")
-    sources = [ROOT / "domain" / f"{name}.py" for name in modules]
+    sources = [ROOT / "domain" / f"{name}.py" for name in MODULES]
     digest = hashlib.sha256(json.dumps([sys.version, COMPILER, CYTHON, _versions()]).encode())
     for source in sources:
         digest.update(source.read_bytes())

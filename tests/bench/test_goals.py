@@ -22,3 +22,9 @@ def test_what_the_bare_engine_reaches_stands_beside_a_goal_that_was_missed() -> 
         r for r in against_goals({"race_1000_ratio": 1.5, "race_1000_bare_ratio": 2.0}).splitlines() if "1.50" in r
     ]
     assert row.endswith("| 1.50 | yes |")
+
+
+def test_a_book_that_takes_too_long_stands_beside_the_same_sources_compiled() -> None:
+    figures = {"book_100000x12_seconds": 61.0, "book_100000x12_compiled_seconds": 50.04}
+    (row,) = [r for r in against_goals(figures).splitlines() if "61.0" in r]
+    assert row.endswith("| 61.0 | **no**; the same sources compiled 50.0 |")
