@@ -116,9 +116,12 @@ def main() -> None:
     folder, lives = sys.argv[1], int(sys.argv[2])
     use(folder)
     book = importlib.import_module("bench.book")  # only now: what it imports is found compiled
+    stray = [name for name in MODULES if Path(str(sys.modules[f"domain.{name}"].__file__)).parent != Path(folder)]
+    if stray:
+        raise NotCompiled(f"{', '.join(stray)}: found interpreted beside the compiled core in {folder}")
     tally, seconds = book.on_every_core(book.chunk, lives, os.cpu_count() or 1, "lives, compiled", partial(use, folder))
     said = {"seconds": seconds, "cpu_seconds": tally.cpu_seconds, "counts": tally.counts}
-    print(json.dumps(said | {"decisions": book.digest(), "core": importlib.import_module("domain.decide").__file__}))
+    print(json.dumps(said | {"decisions": book.digest()}))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cProfile
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ def recorded(it: Life) -> list[Recorded]:
 
     play(state, it.policy, it.world, Book(), it.messages, it.until, witness=witness)
     return decisions
+
+
+def digest() -> str:
+    """Of all that is decided in the lives of a sample: where it is the same, the same was decided."""
+    seen = hashlib.sha256()
+    for number in range(SAMPLE):
+        for one in recorded(life(number)):
+            seen.update(repr(one.decision).encode())
+    return seen.hexdigest()
 
 
 def decided(decisions: list[Recorded]) -> float:

@@ -44,7 +44,16 @@ DRAINAGE = {
 Edit = tuple[str, str, str]
 """In which file, which text (it stands there once), and what stands there in the release."""
 
-OTHER_COMMANDS: tuple[Edit, ...] = (("workflows/subscription.py", "more_follows=bills", "more_follows=False"),)
+OTHER_COMMANDS: tuple[Edit, ...] = (
+    (
+        "workflows/subscription.py",
+        '        approved = decide(self.state, ChargeAnswered("approved"',
+        "        if batch:\n"
+        '            await perform.carry_out(batch, "record", self.priority)\n'
+        "            batch = None\n"
+        '        approved = decide(self.state, ChargeAnswered("approved"',
+    ),
+)
 """An invoice is recorded before it is charged, and not with its charge: two activities a month in place of one."""
 
 OTHER_SCHEMA: tuple[Edit, ...] = (

@@ -50,7 +50,10 @@ HARMLESS: dict[str, tuple[Edit, ...]] = {
     "another time to wait": (("workflows/subscription.py", "timedelta(minutes=10)", "timedelta(minutes=5)"),),
 }
 UNSAFE: dict[str, tuple[Edit, ...]] = {
-    "another option that decides commands": OTHER_COMMANDS,
+    "another activity before the charge": OTHER_COMMANDS,
+    "another option that decides commands": (
+        ("workflows/subscription.py", "more_follows=bills", "more_follows=False"),
+    ),
     "another condition": (
         ("workflows/subscription.py", "if now != self.shown and not self.billed:", "if now != self.shown:"),
     ),
@@ -130,6 +133,4 @@ def test_an_unsafe_edit_of_the_code_fails_with_advice(tmp_path: Path) -> None:
         "  recorded   ..., timer, [charge]\n"
         "  this code  ..., timer, [carry_out]\n"
     ) in broken.stdout
-    assert (
-        "-    self._turn(..., ..., more_follows=v4)\n+    self._turn(..., ..., more_follows=False)\n" in broken.stdout
-    )
+    assert "+  if v1\n+    perform.carry_out(..., ..., self.priority)\n" in broken.stdout
