@@ -208,6 +208,14 @@ def test_where_anything_else_might_come_first_the_round_waits_for_the_agenda(dif
     assert round_at_once(replace(plain, **differs), life.policy, AT) is None
 
 
+def test_where_a_policy_gives_notice_the_round_waits_for_the_agenda() -> None:
+    life = begins("photo-monthly")
+    rung = life.policy.ladder[0]
+    noticing = replace(life.policy, ladder=(replace(rung, when=replace(rung.when, kind="days_before_due")),))
+    plain = replace(life.state, invoices=(INVOICE,), next_period=1, issued=1)
+    assert round_at_once(plain, noticing, AT) is None
+
+
 def test_invoices_and_receipts_are_mailed_where_a_policy_wants_them(vary: Vary) -> None:
     bill = {"every": "month", "in": "advance", "at": "00:00", "due_after_days": 0}
     policy = vary("photo-monthly", bill=bill | {"invoice_email": "invoice", "receipt_email": "receipt"})
